@@ -1,0 +1,224 @@
+/*
+ * The profile file: one HTTP request, as a pprof profile (profile.proto of google/pprof),
+ * uncompressed when libreqprof.so writes it, gzip accepted when a tool reads it. This page is the
+ * one description of its layout; reqprof-profile(5) says the same to users.
+ *
+ * Profile fields used (number): sample_type 1, sample 2, mapping 3, location 4, function 5,
+ * string_table 6, time_nanos 9 (request start, wall clock), duration_nanos 10 (wall time of the
+ * request), period_type 11 (cpu/nanoseconds), period 12 (ns of user CPU a sample stands for),
+ * comment 13, default_sample_type 14 ("wall"). The protobuf wire format lets fields come in any
+ * order: the writer streams, so comments come first and each string stands right before its first
+ * use; a reader must take them in any order, as every protobuf reader does.
+ *
+ * Sample types, always these four in this order (enum profile_value): samples/count,
+ * cpu/nanoseconds, wait/nanoseconds, wall/nanoseconds. The wall values of a file add up to its
+ * duration exactly. A stack taken on the CPU has samples 1, cpu = period and wall = period, unless
+ * the samples of a short request stand for more than its wall time, in which case their wall values
+ * are scaled to fit (cpu is not, so that merged files stay unbiased). What was neither sampled nor
+ * waited is one sample with the single pseudo frame PROFILE_REST_FRAME, whose only non-zero value is wall.
+ *
+ * Stacks are leaf first. Locations are of three kinds:
+ *   native: mapping and address set, no line; the address is the pc of a leaf frame and pc - 1 of a
+ *           return address, so that it lies inside the call; names come later, from tools/symbol;
+ *   Python: mapping 0, address 0, one line: function (name = qualified name, system_name = code
+ *           name, filename, start_line = first line) and the line being run;
+ *   pseudo: mapping 0, one line with a function named in square brackets, no file.
+ * A native location directly below (rootward of) a Python location is the frame of the CPython eval
+ * loop that ran the Python frames above it, up to the next native location: "mixed" views drop it.
+ * Exception: with PROFILE_STACK_UNMERGED on a sample, its Python frames stand rootward of all its native ones.
+ *
+ * Labels on samples: PROFILE_LABEL_*. Facts of the request are comments "key=value" (PROFILE_KEY_*),
+ * the value percent-encoded for bytes below 0x21, 0x7f and '%' (UTF-8 and other bytes stay as they are).
+ */
+#ifndef REQPROF_FORMAT_PROFILE_H
+#define REQPROF_FORMAT_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PROFILE_VERSION = 1 };
+enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, PROFILE_VALUES };
+
+#define PROFILE_SUFFIX ".pprof"
+#define PROFILE_REST_FRAME "[not on CPU or in the kernel]"
+
+/* Comment keys. OpenTelemetry's names where it has one. */
+#define PROFILE_KEY_VERSION "reqprof.version"       /* PROFILE_VERSION; always the first comment */
+#define PROFILE_KEY_ID "reqprof.id"                 /* PID-COUNTER: unique per host and second */
+#define PROFILE_KEY_ROLE "reqprof.role"             /* server, or proxy: relays the request to an upstream */
+#define PROFILE_KEY_UPSTREAM "reqprof.upstream"     /* role proxy: our end of the upstream connection, ADDRESS:PORT */
+#define PROFILE_KEY_END "reqprof.end"               /* complete, closed, next-request, aborted, upgraded */
+#define PROFILE_KEY_WALL_NS "reqprof.wall_ns"
+#define PROFILE_KEY_CPU_NS "reqprof.cpu_ns"         /* exact thread CPU time, user and kernel */
+#define PROFILE_KEY_WAIT_NS "reqprof.wait_ns"
+#define PROFILE_KEY_REST_NS "reqprof.rest_ns"       /* wall - samples * period - wait; negative when samples overshoot */
+#define PROFILE_KEY_SAMPLES "reqprof.samples"       /* number of stacks taken on the CPU */
+#define PROFILE_KEY_INCOMPLETE "reqprof.incomplete" /* of these, with a stack that is cut or lacks a half */
+#define PROFILE_KEY_LOST "reqprof.lost."            /* + reason = count; only those not zero */
+#define PROFILE_KEY_CLOCK "reqprof.clock"           /* perf-user, thread-timer, none */
+#define PROFILE_KEY_CLOCK_WHY "reqprof.clock_why"   /* when not perf-user: the call and error that decided it */
+#define PROFILE_KEY_RATE "reqprof.rate"             /* samples per second of CPU asked for */
+#define PROFILE_KEY_PYTHON "reqprof.python"         /* 3.11.2, none, or unsupported: REASON */
+#define PROFILE_KEY_THREADS "reqprof.threads"       /* how many threads worked for the request */
+#define PROFILE_KEY_METHOD "http.request.method"
+#define PROFILE_KEY_PATH "url.path"                 /* without the query string */
+#define PROFILE_KEY_PATH_CUT "reqprof.path_bytes"   /* bytes the path had on the wire, when it was cut */
+#define PROFILE_KEY_ROUTE "http.route"              /* path with ids and numbers folded */
+#define PROFILE_KEY_STATUS "http.response.status_code" /* absent when no response was seen */
+#define PROFILE_KEY_PROTOCOL "network.protocol.name"   /* http/1.0, http/1.1, uwsgi */
+#define PROFILE_KEY_PEER "network.peer.address"     /* ADDRESS:PORT, [ADDRESS]:PORT or unix */
+#define PROFILE_KEY_PID "process.pid"
+#define PROFILE_KEY_TID "thread.id"                 /* thread that wrote the end of the response */
+#define PROFILE_KEY_EXE "process.executable.path"
+#define PROFILE_KEY_TRACEPARENT "traceparent"
+#define PROFILE_KEY_REQUEST_ID "x-request-id"
+
+/* Sample labels. */
+#define PROFILE_LABEL_THREAD "thread"     /* num: kernel thread id */
+#define PROFILE_LABEL_AT "at"             /* num, unit nanoseconds: since the request's start */
+#define PROFILE_LABEL_METHOD PROFILE_KEY_METHOD
+#define PROFILE_LABEL_ROUTE PROFILE_KEY_ROUTE
+#define PROFILE_LABEL_STATUS PROFILE_KEY_STATUS /* num */
+#define PROFILE_LABEL_STACK "stack"       /* only when not whole: one of PROFILE_STACK_* */
+#define PROFILE_STACK_TRUNCATED "truncated"   /* the native walk ended before the thread's first frame */
+#define PROFILE_STACK_UNMERGED "unmerged"     /* native and Python could not be fitted together */
+#define PROFILE_STACK_NO_PYTHON "no-python"   /* Python frames were expected and could not be read */
+
+/* ---- writing: library and tests. No allocation, no locale, no stdio; safe in any thread. ---- */
+
+/* Takes len bytes; 0, or -errno to stop the writer (it remembers the first error). */
+typedef int (*profile_sink)(void *arg, const void *bytes, size_t len);
+
+struct profile_writer {
+	profile_sink sink;
+	void *sink_arg;
+	int error; /* 0 or the first -errno: the sink's, or -ENOBUFS when memory ran out */
+	/* internal to profile_write.c: add fields as needed */
+	uint8_t *memory;
+	size_t memory_len;
+	size_t memory_used;
+	uint32_t strings, functions, locations, mappings;
+	uint8_t buffer[4096];
+	size_t buffered;
+	void *tables[4];
+	uint32_t table_slots[4];
+};
+
+struct profile_text {
+	const char *bytes; /* need not be NUL-terminated */
+	size_t len;
+};
+
+struct profile_label {
+	uint32_t key; /* string ids, from profile_write_string */
+	uint32_t str; /* 0: numeric label */
+	int64_t num;
+	uint32_t unit; /* 0: none */
+};
+
+/*
+ * memory: at least 64 KiB, 8-aligned, owned by the caller, free again after profile_write_end; holds the tables that
+ * make strings, functions and locations unique (it need not be cleared: the writer does). All
+ * calls below return an id (0 on error, see w->error) or 0/-errno. Writes sample types, period
+ * type and default type at once.
+ */
+int profile_write_begin(struct profile_writer *w, profile_sink sink, void *arg, void *memory,
+			size_t memory_len);
+int profile_write_times(struct profile_writer *w, int64_t start_unix_ns, int64_t duration_ns,
+			int64_t period_ns);
+/* "key=value" with value percent-encoded as told above. */
+int profile_write_comment(struct profile_writer *w, const char *key, const char *value, size_t len);
+int profile_write_comment_number(struct profile_writer *w, const char *key, int64_t value);
+/* Unique by content; "" is 0, which is no error. Bytes that are not UTF-8 are replaced by U+FFFD: proto3 strings must be UTF-8. */
+uint32_t profile_write_string(struct profile_writer *w, const char *bytes, size_t len);
+/* build_id: bytes, written in lowercase hex. Mapping 1 should be the main program. Not deduplicated. */
+uint32_t profile_write_mapping(struct profile_writer *w, uint64_t start, uint64_t limit,
+			       uint64_t file_offset, struct profile_text path,
+			       const uint8_t *build_id, size_t build_id_len);
+uint32_t profile_write_function(struct profile_writer *w, struct profile_text name,
+				struct profile_text system_name, struct profile_text filename,
+				int64_t start_line);
+uint32_t profile_write_native_location(struct profile_writer *w, uint32_t mapping,
+				       uint64_t address);
+uint32_t profile_write_line_location(struct profile_writer *w, uint32_t function, int64_t line);
+/* locations: leaf first, at most 512. labels: at most 16. */
+int profile_write_sample(struct profile_writer *w, const uint32_t *locations, size_t n_locations,
+			 const int64_t values[PROFILE_VALUES], const struct profile_label *labels,
+			 size_t n_labels);
+/* Flushes to the sink. Returns w->error. */
+int profile_write_end(struct profile_writer *w);
+
+/* ---- reading: tools and tests only (allocates). Any bytes are survived. ---- */
+
+struct profile_line {
+	uint64_t function_id;
+	int64_t line;
+};
+struct profile_location_in {
+	uint64_t id, mapping_id, address;
+	struct profile_line *lines; /* innermost first */
+	size_t n_lines;
+};
+struct profile_function_in {
+	uint64_t id;
+	int64_t name, system_name, filename; /* string indices, checked */
+	int64_t start_line;
+};
+struct profile_mapping_in {
+	uint64_t id, start, limit, offset;
+	int64_t filename, build_id;
+};
+struct profile_label_in {
+	int64_t key, str, num, unit;
+};
+struct profile_sample_in {
+	uint64_t *locations; /* location ids, leaf first, each checked to exist */
+	size_t n_locations;
+	int64_t *values; /* n_sample_types of them */
+	struct profile_label_in *labels;
+	size_t n_labels;
+};
+struct profile_value_type_in {
+	int64_t type, unit;
+};
+
+struct profile_in {
+	struct profile_value_type_in *sample_types;
+	size_t n_sample_types;
+	struct profile_sample_in *samples;
+	size_t n_samples;
+	struct profile_mapping_in *mappings;
+	size_t n_mappings;
+	struct profile_location_in *locations;
+	size_t n_locations;
+	struct profile_function_in *functions;
+	size_t n_functions;
+	char **strings; /* NUL-terminated copies; [0] is "" */
+	size_t *string_lens;
+	size_t n_strings;
+	int64_t *comments; /* string indices */
+	size_t n_comments;
+	int64_t time_ns, duration_ns, period_ns;
+	struct profile_value_type_in period_type;
+	int64_t default_sample_type;
+	void *arena; /* internal: all of the above lives in it */
+};
+
+struct profile_error {
+	size_t offset;      /* byte in the (uncompressed) input */
+	const char *reason; /* static text */
+};
+
+enum { PROFILE_READ_ALL = 0, PROFILE_READ_FACTS = 1 };
+
+/* Reads a whole profile from memory (uncompressed bytes). With PROFILE_READ_FACTS only comments,
+ * times and strings (for `ls`); the whole input is still checked to be well-formed at the top
+ * level. 0, or -1 with *error filled and *out NULL; -ENOMEM likewise. Free with profile_free (NULL is fine). */
+int profile_read(const void *bytes, size_t len, unsigned what, struct profile_in **out,
+		 struct profile_error *error);
+void profile_free(struct profile_in *p);
+/* Value of comment KEY, percent-decoded into buf (NUL-terminated, cut at size): its full length, or -1 when absent. */
+long profile_fact(const struct profile_in *p, const char *key, char *buf, size_t size);
+
+#endif

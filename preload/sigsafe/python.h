@@ -1,0 +1,47 @@
+/*
+ * Python frames in the signal handler: finds the interpreter once (outside the handler), then walks
+ * this thread's frames by a layout table with the checks of research on CPython's frames (torn
+ * chains, foreign thread states, half-built frames). Version layouts are in sigsafe/cpython/; the
+ * version is asked about only when the table is chosen.
+ */
+#ifndef REQPROF_SIGSAFE_PYTHON_H
+#define REQPROF_SIGSAFE_PYTHON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PYTHON_MAX = 256 };
+
+struct python_frame {
+	uint32_t code;   /* id from codes.h; 0 when its table is full */
+	int32_t lasti;   /* byte offset of the instruction in the code; negative before the first */
+	uintptr_t entry; /* not 0: outermost frame of a native eval activation, and this address lies in
+			  * that activation's native frame (between its callee's cfa and its own) */
+};
+
+enum python_result {
+	PYTHON_OK,      /* *n frames, newest first, down to the thread's first */
+	PYTHON_NONE,    /* this thread runs no Python now: *n = 0 */
+	PYTHON_CUT,     /* *n frames are right; the walk stopped at one that was not whole */
+	PYTHON_BROKEN,  /* frames should be there and could not be read: *n = 0 */
+};
+
+/* Looks for an interpreter in the process (again, when none was found and modules have been loaded since).
+ * Not from a handler. Cheap when nothing changed: call it at a request's start. */
+void python_find(void);
+
+/* "3.11.2", "none", or "unsupported 3.7" with the reason; static storage, never NULL. */
+const char *python_version(void);
+
+/* What a thread remembers between samples. Zero means nothing yet. One per thread, handler only. */
+struct python_thread {
+	uintptr_t thread_states[4]; /* recently found to be this thread's */
+	unsigned next;
+};
+
+/* From the handler: sp is the interrupted stack pointer, stack_high the end of this thread's stack. */
+enum python_result python_walk(struct python_thread *thread, uintptr_t sp, uintptr_t stack_high,
+			       struct python_frame *frames, size_t max, size_t *n);
+
+#endif
