@@ -24,7 +24,7 @@ say = @printf '  %-7s %s\n' '$(1)' '$(2)';
 endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
-	-Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wno-unused-parameter
+	-Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wno-unused-parameter -Wno-missing-attributes -Wno-attributes
 ifeq ($(WERROR),1)
 WARNINGS += -Werror
 endif

@@ -1,0 +1,269 @@
+#include "preload/control/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "preload/directory.h"
+#include "preload/ours.h"
+#include "preload/sigsafe/raw.h"
+
+enum { LOCK_TRIES = 20, LOCK_PAUSE_NS = 1000000 };
+static const uint64_t RETRY_NS = 1000000000;
+
+static struct control_settings settings;
+static struct control_page private_page;   /* serves until the real one is open */
+static struct control_page *page = &private_page;
+static struct control_process *slot = &private_page.processes[0];
+static bool joined;        /* atomic */
+static uint64_t retry_ns;  /* atomic: not again before this */
+static uint32_t joining;   /* one thread at a time */
+
+void control_configure(const struct control_settings *configured)
+{
+	settings = *configured;
+	private_page.enabled = settings.enabled;
+	private_page.rate = settings.rate;
+}
+
+/* Field 22 of /proc/PID/stat: when the process started, in ticks. 0 when it cannot be read. */
+static uint64_t control_start_ticks(uint32_t pid)
+{
+	char path[32] = "/proc/", text[512], digits[12];
+	size_t at = 6, n = 0;
+	const char *p;
+	ssize_t got;
+	uint64_t ticks = 0;
+	int fd;
+
+	do
+		digits[n++] = (char)('0' + pid % 10);
+	while (pid /= 10);
+	while (n > 0)
+		path[at++] = digits[--n];
+	memcpy(path + at, "/stat", 6);
+	fd = raw_open(path, O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return 0;
+	got = raw_read(fd, text, sizeof(text) - 1);
+	raw_close(fd);
+	if (got <= 0)
+		return 0;
+	text[got] = '\0';
+	/* The second field is a name in parentheses that may hold anything. */
+	p = strrchr(text, ')');
+	for (int field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	for (p = p ? p + 1 : NULL; p && *p >= '0' && *p <= '9'; p++)
+		ticks = ticks * 10 + (uint64_t)(*p - '0');
+	return ticks;
+}
+
+static bool control_alive(uint32_t pid, uint64_t start_ticks)
+{
+	long sent;
+
+	if (!pid)
+		return false;
+	if (start_ticks)
+		return control_start_ticks(pid) == start_ticks;
+	sent = raw_syscall3(SYS_kill, (long)pid, 0, 0);
+	return sent == 0 || sent == -EPERM;
+}
+
+static bool control_page_live(const struct control_page *p)
+{
+	if (p->preset)
+		return true;
+	if (p->root_ns == settings.root_ns && p->root_pid == settings.root_pid)
+		return true;
+	if (p->root_start_ticks && control_alive(p->root_pid, p->root_start_ticks))
+		return true;
+	for (int i = 0; i < CONTROL_PROCESSES; i++)
+		if (control_alive(p->processes[i].pid, p->processes[i].start_ticks))
+			return true;
+	return false;
+}
+
+static void control_page_start(struct control_page *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->magic = CONTROL_MAGIC;
+	p->version = CONTROL_VERSION;
+	p->size = sizeof(*p);
+	p->enabled = settings.enabled;
+	p->rate = settings.rate;
+}
+
+static void control_page_own(struct control_page *p)
+{
+	p->preset = 0;
+	p->root_ns = settings.root_ns;
+	p->root_pid = settings.root_pid;
+	p->root_start_ticks = control_start_ticks(settings.root_pid);
+}
+
+/* With the file locked. The last slot is shared by those who find no other. */
+static struct control_process *control_take_slot(struct control_page *p)
+{
+	struct control_process *found = &p->processes[CONTROL_PROCESSES - 1];
+
+	for (int i = 0; i < CONTROL_PROCESSES - 1; i++) {
+		if (!p->processes[i].pid) {
+			found = &p->processes[i];
+			break;
+		}
+	}
+	if (found->pid) {
+		for (int i = 0; i < CONTROL_PROCESSES - 1; i++) {
+			struct control_process *old = &p->processes[i];
+
+			if (control_alive(old->pid, old->start_ticks))
+				continue;
+			for (int c = 0; c < CONTROL_COUNTER_COUNT; c++)
+				p->gone[c] += old->counters[c];
+			found = old;
+			break;
+		}
+	}
+	if (found != &p->processes[CONTROL_PROCESSES - 1])
+		memset(found, 0, sizeof(*found));
+	found->start_ticks = control_start_ticks((uint32_t)raw_getpid());
+	__atomic_store_n(&found->pid, (uint32_t)raw_getpid(), __ATOMIC_RELEASE);
+	return found;
+}
+
+/* A stopped `ctl` may hold the lock: the host does not wait for it longer than this. */
+static int control_lock(int fd)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+	long result = 0;
+
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		result = raw_syscall3(SYS_flock, fd, LOCK_EX | LOCK_NB, 0);
+		if (result == 0)
+			return 0;
+		raw_syscall3(SYS_nanosleep, (long)&pause, 0, 0);
+	}
+	return (int)result;
+}
+
+static int control_open(char *path, size_t size)
+{
+	size_t len = strlen(settings.directory);
+	int result = directory_make(settings.directory);
+
+	if (result < 0)
+		return result;
+	if (len + sizeof("/" CONTROL_NAME) > size)
+		return -ENAMETOOLONG;
+	memcpy(path, settings.directory, len);
+	memcpy(path + len, "/" CONTROL_NAME, sizeof("/" CONTROL_NAME));
+	return raw_open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+static int control_map(int fd)
+{
+	struct control_page *mapped;
+	struct stat st;
+	int result = raw_fstat(fd, &st);
+
+	if (result < 0)
+		return result;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if (st.st_size < (off_t)sizeof(*mapped)) {
+		result = raw_ftruncate(fd, sizeof(*mapped));
+		if (result < 0)
+			return result;
+	}
+	mapped = raw_mmap(NULL, sizeof(*mapped), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (raw_failed(mapped))
+		return (int)(intptr_t)mapped;
+	if (mapped->magic != CONTROL_MAGIC || mapped->version != CONTROL_VERSION ||
+	    mapped->size != sizeof(*mapped) || !control_page_live(mapped)) {
+		control_page_start(mapped);
+		control_page_own(mapped);
+	} else if (mapped->preset) {
+		control_page_own(mapped);
+	}
+	page = mapped;
+	return 0;
+}
+
+void control_join(uint64_t now_ns)
+{
+	char path[PATH_MAX];
+	int fd = -1;
+	int result;
+
+	if (__atomic_load_n(&joined, __ATOMIC_ACQUIRE) ||
+	    now_ns < __atomic_load_n(&retry_ns, __ATOMIC_RELAXED) ||
+	    __atomic_exchange_n(&joining, 1, __ATOMIC_ACQUIRE))
+		return;
+	__atomic_store_n(&retry_ns, now_ns + RETRY_NS, __ATOMIC_RELAXED);
+	result = ours_take_here(control_open(path, sizeof(path)), &fd);
+	if (result == 0)
+		result = control_lock(fd);
+	if (result == 0 && page == &private_page)
+		result = control_map(fd);
+	if (result == 0) {
+		struct control_process *taken = control_take_slot(page);
+
+		for (int c = 0; c < CONTROL_COUNTER_COUNT; c++)
+			taken->counters[c] += private_page.processes[0].counters[c];
+		memset(&private_page.processes[0], 0, sizeof(private_page.processes[0]));
+		slot = taken;
+		__atomic_store_n(&joined, true, __ATOMIC_RELEASE);
+	}
+	ours_close(&fd); /* and with it the lock */
+	__atomic_store_n(&joining, 0, __ATOMIC_RELEASE);
+}
+
+bool control_enabled(void)
+{
+	return __atomic_load_n(&page->enabled, __ATOMIC_RELAXED) != 0;
+}
+
+uint32_t control_rate(void)
+{
+	uint32_t rate = __atomic_load_n(&page->rate, __ATOMIC_RELAXED);
+
+	return rate ? rate : settings.rate;
+}
+
+void control_count(enum control_counter counter, uint64_t n)
+{
+	if (n)
+		__atomic_fetch_add(&slot->counters[counter], n, __ATOMIC_RELAXED);
+}
+
+void control_note_python(const char *version)
+{
+	strncpy(slot->python, version, sizeof(slot->python) - 1);
+}
+
+void control_note_file_error(int error)
+{
+	__atomic_store_n(&slot->file_error, error, __ATOMIC_RELAXED);
+}
+
+void control_note_clock_error(int error)
+{
+	__atomic_store_n(&slot->clock_error, error, __ATOMIC_RELAXED);
+}
+
+void control_postfork_child(void)
+{
+	memset(&private_page.processes[0], 0, sizeof(private_page.processes[0]));
+	slot = &private_page.processes[0];
+	joined = false;
+	joining = 0;
+	retry_ns = 0;
+}

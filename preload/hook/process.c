@@ -1,0 +1,124 @@
+/* The process: its end, its vfork children, its modules, and calls made by number. */
+#include <errno.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "preload/hook/guard.h"
+#include "preload/hook/real.h"
+#include "preload/sigsafe/modules.h"
+#include "preload/sigsafe/raw.h"
+#include "preload/sigsafe/unwind.h"
+#include "preload/track/track.h"
+
+bool hook_active;
+__thread volatile uint8_t hook_inside;
+__thread volatile uint8_t hook_vforked;
+__thread int32_t hook_tid;
+
+bool hook_in_vfork_child(void)
+{
+	if (raw_gettid() != hook_tid)
+		return true;
+	hook_vforked = 0; /* the parent is back */
+	return false;
+}
+
+/* Called by the stub below, in the parent, before it vforks. */
+void process_before_vfork(void);
+__attribute__((used)) void process_before_vfork(void)
+{
+	if (!libc_vfork)
+		real_resolve();
+	hook_tid = raw_gettid();
+	hook_vforked = 1;
+}
+
+/*
+ * The child of vfork returns on the parent's stack: a C wrapper's frame would be gone when the
+ * parent returns through it. So this jumps to libc's own, with the caller's return address on top.
+ */
+__asm__(".text\n"
+	".globl vfork\n"
+	".type vfork, @function\n"
+	"vfork:\n"
+	"	.cfi_startproc\n"
+	"	subq $8, %rsp\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	call process_before_vfork\n"
+	"	addq $8, %rsp\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	jmp *libc_vfork(%rip)\n"
+	"	.cfi_endproc\n"
+	".size vfork, . - vfork\n"
+	".globl __vfork\n"
+	".type __vfork, @function\n"
+	".set __vfork, vfork\n");
+
+/* Before the call: there is no afterwards. Destructors do not run either, so what has ended is written here. */
+static void process_ends(void)
+{
+	if (hook_enter()) {
+		track_thread_ends();
+		hook_leave();
+	}
+}
+
+EXPORT void _exit(int status)
+{
+	process_ends();
+	libc__exit(status);
+	__builtin_unreachable();
+}
+
+EXPORT void _Exit(int status)
+{
+	process_ends();
+	libc__Exit(status);
+	__builtin_unreachable();
+}
+
+/* The unwind tables of what is unmapped must not be read any more: also not by a handler on another thread. */
+EXPORT int dlclose(void *handle)
+{
+	int result, saved = errno;
+	bool entered = hook_enter(), known = false;
+
+	if (entered) {
+		const struct module_table *table = modules_acquire();
+
+		known = table != NULL;
+		modules_release(table);
+		modules_withdraw();
+	}
+	errno = saved;
+	result = libc_dlclose(handle);
+	saved = errno;
+	if (entered) {
+		if (known)
+			modules_refresh();
+		unwind_forget();
+		hook_leave();
+	}
+	errno = saved;
+	return result;
+}
+
+/* libuv closes its sockets by syscall(SYS_close). */
+EXPORT long syscall(long number, ...)
+{
+	long a, b, c, d, e, f;
+	va_list list;
+
+	va_start(list, number);
+	a = va_arg(list, long);
+	b = va_arg(list, long);
+	c = va_arg(list, long);
+	d = va_arg(list, long);
+	e = va_arg(list, long);
+	f = va_arg(list, long);
+	va_end(list);
+	if (number == SYS_close)
+		return close((int)a);
+	return libc_syscall(number, a, b, c, d, e, f);
+}

@@ -1,0 +1,56 @@
+#include "preload/hook/real.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+
+/*
+ * A function that this libc lacks (close_range before 2.34, epoll_pwait2 before 2.35): a program
+ * that calls it by name would not have started, so only users of dlsym come here.
+ */
+static long real_missing(void)
+{
+	errno = ENOSYS;
+	return -1;
+}
+
+/* Each pointer starts at a stub that looks the whole table up, then calls on. */
+#define REAL_STUB(result, name, parameters, arguments) \
+	static result stub_##name parameters \
+	{ \
+		real_resolve(); \
+		return libc_##name arguments; \
+	} \
+	result(*libc_##name) parameters = stub_##name;
+
+/* A variadic callee finds its arguments in the same registers as one with fixed parameters. */
+#define REAL_VARIADIC_STUB(result, name, parameters, fixed, arguments) \
+	static result stub_##name fixed \
+	{ \
+		real_resolve(); \
+		return libc_##name arguments; \
+	} \
+	result(*libc_##name) parameters = (result(*) parameters)(void *)stub_##name;
+
+HOOK_TABLE(REAL_STUB)
+HOOK_VARIADIC_TABLE(REAL_VARIADIC_STUB)
+
+/* libc's own vfork cannot be called from a C function that returns; process.c jumps to it. */
+pid_t (*libc_vfork)(void);
+
+static void *real_find(const char *name)
+{
+	void *found = dlsym(RTLD_NEXT, name);
+
+	return found ? found : (void *)real_missing;
+}
+
+void real_resolve(void)
+{
+#define REAL_LOOK_UP(result, name, parameters, arguments) \
+	libc_##name = (result(*) parameters)real_find(#name);
+#define REAL_LOOK_UP_VARIADIC(result, name, parameters, fixed, arguments) \
+	libc_##name = (result(*) parameters)real_find(#name);
+	HOOK_TABLE(REAL_LOOK_UP)
+	HOOK_VARIADIC_TABLE(REAL_LOOK_UP_VARIADIC)
+	libc_vfork = (pid_t(*)(void))real_find("vfork");
+}

@@ -1,0 +1,151 @@
+/*
+ * Every function that we stand in front of, once: declarations, look-up of libc's own, and the test
+ * that our exported symbols are exactly these all come from this table.
+ *
+ * HOOK(result, name, parameters, arguments): `name` is ours, `libc_name` the real one.
+ * HOOK(result, name, parameters, fixed, arguments) in the variadic table.
+ * ALIAS(name, of): another name that libc exports for the same function.
+ * vfork is apart: its wrapper must not return twice through a C frame (process.c).
+ */
+#ifndef REQPROF_HOOK_TABLE_H
+#define REQPROF_HOOK_TABLE_H
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#define HOOK_TABLE(HOOK) \
+	/* stream.c: bytes */ \
+	HOOK(ssize_t, read, (int fd, void *buf, size_t size), (fd, buf, size)) \
+	HOOK(ssize_t, __read_chk, (int fd, void *buf, size_t size, size_t buf_size), \
+	     (fd, buf, size, buf_size)) \
+	HOOK(ssize_t, readv, (int fd, const struct iovec *parts, int count), (fd, parts, count)) \
+	HOOK(ssize_t, recv, (int fd, void *buf, size_t size, int flags), (fd, buf, size, flags)) \
+	HOOK(ssize_t, __recv_chk, (int fd, void *buf, size_t size, size_t buf_size, int flags), \
+	     (fd, buf, size, buf_size, flags)) \
+	HOOK(ssize_t, recvfrom, \
+	     (int fd, void *buf, size_t size, int flags, struct sockaddr *from, socklen_t *from_len), \
+	     (fd, buf, size, flags, from, from_len)) \
+	HOOK(ssize_t, __recvfrom_chk, \
+	     (int fd, void *buf, size_t size, size_t buf_size, int flags, struct sockaddr *from, \
+	      socklen_t *from_len), \
+	     (fd, buf, size, buf_size, flags, from, from_len)) \
+	HOOK(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags)) \
+	HOOK(int, recvmmsg, \
+	     (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout), \
+	     (fd, messages, count, flags, timeout)) \
+	HOOK(ssize_t, write, (int fd, const void *buf, size_t size), (fd, buf, size)) \
+	HOOK(ssize_t, writev, (int fd, const struct iovec *parts, int count), (fd, parts, count)) \
+	HOOK(ssize_t, send, (int fd, const void *buf, size_t size, int flags), \
+	     (fd, buf, size, flags)) \
+	HOOK(ssize_t, sendto, \
+	     (int fd, const void *buf, size_t size, int flags, const struct sockaddr *to, \
+	      socklen_t to_len), \
+	     (fd, buf, size, flags, to, to_len)) \
+	HOOK(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), \
+	     (fd, message, flags)) \
+	HOOK(int, sendmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags), \
+	     (fd, messages, count, flags)) \
+	HOOK(ssize_t, sendfile, (int out, int in, off_t *offset, size_t size), \
+	     (out, in, offset, size)) \
+	HOOK(ssize_t, sendfile64, (int out, int in, off64_t *offset, size_t size), \
+	     (out, in, offset, size)) \
+	HOOK(ssize_t, splice, \
+	     (int in, off64_t *in_offset, int out, off64_t *out_offset, size_t size, \
+	      unsigned flags), \
+	     (in, in_offset, out, out_offset, size, flags)) \
+	/* socket.c: descriptors */ \
+	HOOK(int, accept, (int fd, struct sockaddr *address, socklen_t *len), (fd, address, len)) \
+	HOOK(int, accept4, (int fd, struct sockaddr *address, socklen_t *len, int flags), \
+	     (fd, address, len, flags)) \
+	HOOK(int, connect, (int fd, const struct sockaddr *address, socklen_t len), \
+	     (fd, address, len)) \
+	HOOK(int, shutdown, (int fd, int how), (fd, how)) \
+	HOOK(int, close, (int fd), (fd)) \
+	HOOK(int, close_range, (unsigned first, unsigned last, int flags), (first, last, flags)) \
+	HOOK(void, closefrom, (int low), (low)) \
+	HOOK(int, dup, (int fd), (fd)) \
+	HOOK(int, dup2, (int fd, int to), (fd, to)) \
+	HOOK(int, dup3, (int fd, int to, int flags), (fd, to, flags)) \
+	/* wait.c: where a thread waits, perhaps for new work */ \
+	HOOK(int, poll, (struct pollfd * fds, nfds_t count, int timeout), (fds, count, timeout)) \
+	HOOK(int, __poll_chk, (struct pollfd * fds, nfds_t count, int timeout, size_t fds_size), \
+	     (fds, count, timeout, fds_size)) \
+	HOOK(int, ppoll, \
+	     (struct pollfd * fds, nfds_t count, const struct timespec *timeout, \
+	      const sigset_t *mask), \
+	     (fds, count, timeout, mask)) \
+	HOOK(int, __ppoll_chk, \
+	     (struct pollfd * fds, nfds_t count, const struct timespec *timeout, \
+	      const sigset_t *mask, size_t fds_size), \
+	     (fds, count, timeout, mask, fds_size)) \
+	HOOK(int, select, \
+	     (int count, fd_set *read_set, fd_set *write_set, fd_set *except_set, \
+	      struct timeval *timeout), \
+	     (count, read_set, write_set, except_set, timeout)) \
+	HOOK(int, pselect, \
+	     (int count, fd_set *read_set, fd_set *write_set, fd_set *except_set, \
+	      const struct timespec *timeout, const sigset_t *mask), \
+	     (count, read_set, write_set, except_set, timeout, mask)) \
+	HOOK(int, epoll_wait, (int fd, struct epoll_event *events, int max, int timeout), \
+	     (fd, events, max, timeout)) \
+	HOOK(int, epoll_pwait, \
+	     (int fd, struct epoll_event *events, int max, int timeout, const sigset_t *mask), \
+	     (fd, events, max, timeout, mask)) \
+	HOOK(int, epoll_pwait2, \
+	     (int fd, struct epoll_event *events, int max, const struct timespec *timeout, \
+	      const sigset_t *mask), \
+	     (fd, events, max, timeout, mask)) \
+	HOOK(int, epoll_ctl, (int epoll_fd, int command, int fd, struct epoll_event *event), \
+	     (epoll_fd, command, fd, event)) \
+	/* signal.c: our signal's action and mask bit */ \
+	HOOK(int, sigaction, \
+	     (int number, const struct sigaction *action, struct sigaction *old), \
+	     (number, action, old)) \
+	HOOK(sighandler_t, signal, (int number, sighandler_t handler), (number, handler)) \
+	HOOK(sighandler_t, sysv_signal, (int number, sighandler_t handler), (number, handler)) \
+	HOOK(sighandler_t, sigset, (int number, sighandler_t handler), (number, handler)) \
+	HOOK(int, sigignore, (int number), (number)) \
+	HOOK(int, siginterrupt, (int number, int interrupt), (number, interrupt)) \
+	HOOK(int, sighold, (int number), (number)) \
+	HOOK(int, sigprocmask, (int how, const sigset_t *set, sigset_t *old), (how, set, old)) \
+	HOOK(int, pthread_sigmask, (int how, const sigset_t *set, sigset_t *old), \
+	     (how, set, old)) \
+	/* process.c: ends, modules, and the close that libuv makes by number */ \
+	HOOK(void, _exit, (int status), (status)) \
+	HOOK(void, _Exit, (int status), (status)) \
+	HOOK(int, dlclose, (void *handle), (handle))
+
+/* Variadic in the header; `fixed` are all parameters that any call can have, in registers on x86-64. */
+#define HOOK_VARIADIC_TABLE(HOOK) \
+	HOOK(int, fcntl, (int fd, int command, ...), (int fd, int command, void *argument), \
+	     (fd, command, argument)) \
+	HOOK(int, fcntl64, (int fd, int command, ...), (int fd, int command, void *argument), \
+	     (fd, command, argument)) \
+	HOOK(long, syscall, (long number, ...), \
+	     (long number, long a, long b, long c, long d, long e, long f), \
+	     (number, a, b, c, d, e, f))
+
+#define HOOK_ALIASES(ALIAS) \
+	ALIAS(__read, read) \
+	ALIAS(__write, write) \
+	ALIAS(__send, send) \
+	ALIAS(__connect, connect) \
+	ALIAS(__close, close) \
+	ALIAS(__dup2, dup2) \
+	ALIAS(__fcntl, fcntl) \
+	ALIAS(__poll, poll) \
+	ALIAS(__select, select) \
+	ALIAS(__sigaction, sigaction) \
+	ALIAS(bsd_signal, signal) \
+	ALIAS(ssignal, signal) \
+	ALIAS(__sysv_signal, sysv_signal)
+
+#endif

@@ -1,0 +1,129 @@
+/* Where the host waits: for what the current request needs, or for new work. */
+#include <errno.h>
+
+#include "preload/hook/guard.h"
+#include "preload/hook/real.h"
+#include "preload/sigsafe/peek.h"
+#include "preload/track/track.h"
+
+enum { WAIT_LOOK_MAX = 1024 }; /* descriptors looked at in one poll; more only serve event loops */
+
+static void wait_poll(struct pollfd *fds, nfds_t count)
+{
+	int saved = errno;
+
+	if (hook_enter()) {
+		if (count > WAIT_LOOK_MAX)
+			count = WAIT_LOOK_MAX;
+		/* A bad pointer is the kernel's to refuse (EFAULT), not ours to fall over. */
+		if (count && !peek_ok((uintptr_t)fds, count * sizeof(*fds)))
+			count = 0;
+		track_wait_poll(fds, count);
+		hook_leave();
+	}
+	errno = saved;
+}
+
+static const fd_set *wait_readable(const fd_set *set)
+{
+	return set && peek_ok((uintptr_t)set, sizeof(*set)) ? set : NULL;
+}
+
+static void wait_select(int count, const fd_set *read_set, const fd_set *write_set)
+{
+	int saved = errno;
+
+	if (hook_enter()) {
+		track_wait_select(count, wait_readable(read_set), wait_readable(write_set));
+		hook_leave();
+	}
+	errno = saved;
+}
+
+static void wait_epoll(int fd)
+{
+	int saved = errno;
+
+	if (hook_enter()) {
+		track_wait_epoll(fd);
+		hook_leave();
+	}
+	errno = saved;
+}
+
+EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	wait_poll(fds, count);
+	return libc_poll(fds, count, timeout);
+}
+
+EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t fds_size)
+{
+	wait_poll(fds, count);
+	return libc___poll_chk(fds, count, timeout, fds_size);
+}
+
+EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+		 const sigset_t *mask)
+{
+	wait_poll(fds, count);
+	return libc_ppoll(fds, count, timeout, mask);
+}
+
+EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+		       const sigset_t *mask, size_t fds_size)
+{
+	wait_poll(fds, count);
+	return libc___ppoll_chk(fds, count, timeout, mask, fds_size);
+}
+
+EXPORT int select(int count, fd_set *read_set, fd_set *write_set, fd_set *except_set,
+		  struct timeval *timeout)
+{
+	wait_select(count, read_set, write_set);
+	return libc_select(count, read_set, write_set, except_set, timeout);
+}
+
+EXPORT int pselect(int count, fd_set *read_set, fd_set *write_set, fd_set *except_set,
+		   const struct timespec *timeout, const sigset_t *mask)
+{
+	wait_select(count, read_set, write_set);
+	return libc_pselect(count, read_set, write_set, except_set, timeout, mask);
+}
+
+EXPORT int epoll_wait(int fd, struct epoll_event *events, int max, int timeout)
+{
+	wait_epoll(fd);
+	return libc_epoll_wait(fd, events, max, timeout);
+}
+
+EXPORT int epoll_pwait(int fd, struct epoll_event *events, int max, int timeout,
+		       const sigset_t *mask)
+{
+	wait_epoll(fd);
+	return libc_epoll_pwait(fd, events, max, timeout, mask);
+}
+
+EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int max,
+			const struct timespec *timeout, const sigset_t *mask)
+{
+	wait_epoll(fd);
+	return libc_epoll_pwait2(fd, events, max, timeout, mask);
+}
+
+EXPORT int epoll_ctl(int epoll_fd, int command, int fd, struct epoll_event *event)
+{
+	int result = libc_epoll_ctl(epoll_fd, command, fd, event);
+	int saved = errno;
+
+	if (result == 0 && command == EPOLL_CTL_ADD && hook_enter()) {
+		track_epoll_added(epoll_fd, fd);
+		hook_leave();
+	}
+	errno = saved;
+	return result;
+}
+
+EXPORT int __poll(struct pollfd *, nfds_t, int) __attribute__((alias("poll")));
+EXPORT int __select(int, fd_set *, fd_set *, fd_set *, struct timeval *)
+	__attribute__((alias("select")));

@@ -1,0 +1,147 @@
+#include "preload/ours.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/resource.h>
+
+#include "preload/sigsafe/raw.h"
+
+uint64_t ours_bits[OURS_BITS / 64];
+
+/* Who keeps which; a slot is claimed by compare and swap of its holder. */
+static int *holders[OURS_MAX];
+
+static void ours_mark(int fd, bool set)
+{
+	uint64_t bit = UINT64_C(1) << (fd % 64);
+
+	if (set)
+		__atomic_fetch_or(&ours_bits[fd / 64], bit, __ATOMIC_RELEASE);
+	else
+		__atomic_fetch_and(&ours_bits[fd / 64], ~bit, __ATOMIC_RELEASE);
+}
+
+int ours_take_here(int fd, int *holder)
+{
+	*holder = -1;
+	if (fd < 0)
+		return fd;
+	if (fd < OURS_BITS) {
+		for (int i = 0; i < OURS_MAX; i++) {
+			int *none = NULL;
+
+			if (__atomic_load_n(&holders[i], __ATOMIC_RELAXED) ||
+			    !__atomic_compare_exchange_n(&holders[i], &none, holder, false,
+							 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+				continue;
+			__atomic_store_n(holder, fd, __ATOMIC_RELEASE);
+			ours_mark(fd, true);
+			return 0;
+		}
+	}
+	raw_close(fd);
+	return -EMFILE;
+}
+
+/* High numbers, but below the host's limit and below what our bitmap holds. */
+static int ours_move(int fd)
+{
+	struct rlimit limit = { .rlim_cur = 1024 };
+	int low;
+
+	raw_syscall4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit);
+	if (limit.rlim_cur > OURS_BITS)
+		limit.rlim_cur = OURS_BITS;
+	low = (int)(limit.rlim_cur - limit.rlim_cur / 4);
+	return raw_fcntl(fd, F_DUPFD_CLOEXEC, low);
+}
+
+int ours_take(int fd, int *holder)
+{
+	int high;
+
+	*holder = -1;
+	if (fd < 0)
+		return fd;
+	high = ours_move(fd);
+	if (high < 0)
+		return ours_take_here(fd, holder); /* a full table: a low number is better than none */
+	raw_close(fd);
+	return ours_take_here(high, holder);
+}
+
+static int ours_find(int fd)
+{
+	for (int i = 0; i < OURS_MAX; i++) {
+		int *holder = __atomic_load_n(&holders[i], __ATOMIC_ACQUIRE);
+
+		if (holder && __atomic_load_n(holder, __ATOMIC_RELAXED) == fd)
+			return i;
+	}
+	return -1;
+}
+
+void ours_close(int *holder)
+{
+	int fd = *holder;
+	int i;
+
+	if (fd < 0)
+		return;
+	i = ours_find(fd);
+	*holder = -1;
+	ours_mark(fd, false);
+	if (i >= 0)
+		__atomic_store_n(&holders[i], NULL, __ATOMIC_RELEASE);
+	raw_close(fd);
+}
+
+bool ours_make_way(int fd)
+{
+	int i = ours_find(fd);
+	int moved;
+
+	if (i < 0)
+		return false;
+	moved = ours_move(fd);
+	if (moved < 0)
+		return false;
+	ours_mark(moved, true);
+	__atomic_store_n(holders[i], moved, __ATOMIC_RELEASE);
+	ours_mark(fd, false);
+	return true; /* the host's dup2 closes the old number */
+}
+
+int ours_next(unsigned first, unsigned last)
+{
+	for (unsigned word = first / 64; word < OURS_BITS / 64 && word * 64 <= last; word++) {
+		uint64_t bits = __atomic_load_n(&ours_bits[word], __ATOMIC_RELAXED);
+
+		if (word == first / 64)
+			bits &= ~UINT64_C(0) << (first % 64);
+		if (bits) {
+			unsigned fd = word * 64 + (unsigned)__builtin_ctzll(bits);
+
+			return fd <= last ? (int)fd : -1;
+		}
+	}
+	return -1;
+}
+
+void ours_postfork_child(void)
+{
+	for (int i = 0; i < OURS_MAX; i++) {
+		int *holder = holders[i];
+		int fd = holder ? *holder : -1;
+
+		if (!holder)
+			continue;
+		holders[i] = NULL;
+		*holder = -1;
+		if (fd >= 0) {
+			ours_mark(fd, false);
+			raw_close(fd);
+		}
+	}
+}

@@ -1,0 +1,203 @@
+#include "preload/sample/sample.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "preload/sample/signal.h"
+#include "preload/sigsafe/raw.h"
+
+static void (*thread_ends)(void);
+static pthread_key_t end_key;
+static bool end_key_made;
+
+struct sample_thread *sample_thread_self(void)
+{
+	return (struct sample_thread *)handler_self;
+}
+
+static void sample_thread_free(struct sample_thread *thread)
+{
+	clock_close(&thread->clock);
+	/* From here on a late tick finds nobody. */
+	handler_self = NULL;
+	__asm__ volatile("" ::: "memory");
+	stacks_free(thread->spare);
+	if (thread->scratch)
+		raw_munmap(thread->scratch, SAMPLE_SCRATCH);
+	raw_munmap(thread, sizeof(*thread));
+}
+
+/* The host's thread ends. Other destructors may still do I/O after this: then a new one is made. */
+static void sample_thread_ended(void *value)
+{
+	struct sample_thread *thread = value;
+
+	if (thread != sample_thread_self())
+		return;
+	if (thread_ends)
+		thread_ends();
+	sample_thread_free(thread);
+}
+
+void sample_on_thread_end(void (*ends)(void))
+{
+	thread_ends = ends;
+	if (!end_key_made)
+		end_key_made = pthread_key_create(&end_key, sample_thread_ended) == 0;
+}
+
+extern void *__libc_stack_end __attribute__((visibility("default")));
+
+/*
+ * Where does the calling thread's stack end? glibc puts a thread's control block at the top of its
+ * stack; the main thread's ends where the dynamic linker found it. The nearer one above us is ours.
+ */
+static uintptr_t sample_stack_end(void)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	uintptr_t control_block = (uintptr_t)__builtin_thread_pointer();
+	uintptr_t main_end = (uintptr_t)__libc_stack_end;
+	uintptr_t end = 0;
+
+	if (main_end > here)
+		end = main_end;
+	if (control_block > here && (!end || control_block < end))
+		end = control_block;
+	return end;
+}
+
+static struct sample_thread *sample_thread_make(const struct sample_settings *settings)
+{
+	struct sample_thread *thread =
+		raw_mmap(NULL, sizeof(*thread), PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (raw_failed(thread))
+		return NULL;
+	thread->tid = (uint32_t)raw_gettid();
+	thread->clock.fd = -1;
+	thread->handler.mode = settings->stacks;
+	thread->handler.stack_high = sample_stack_end();
+	handler_self = &thread->handler;
+	if (end_key_made)
+		pthread_setspecific(end_key, thread);
+	return thread;
+}
+
+struct sample_thread *sample_thread_get(const struct sample_settings *settings, bool *made)
+{
+	struct sample_thread *thread = sample_thread_self();
+	uint32_t tid;
+
+	*made = false;
+	if (!thread)
+		thread = sample_thread_make(settings);
+	if (!thread)
+		return NULL;
+	/* Once per rate: a refused clock is not asked for again at each request. */
+	if (thread->clock.rate != settings->rate) {
+		tid = (uint32_t)raw_gettid();
+		thread->tid = tid;
+		clock_close(&thread->clock);
+		signal_arm(settings->signal);
+		signal_unblock();
+		clock_open(&thread->clock, settings->rate, signal_number());
+		*made = true;
+	}
+	return thread;
+}
+
+static uint64_t sample_cpu_ns(void)
+{
+	struct timespec now;
+
+	raw_clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static struct stacks *sample_take_target(struct sample_thread *thread, struct stacks **list)
+{
+	struct stacks *target;
+
+	for (target = __atomic_load_n(list, __ATOMIC_ACQUIRE); target; target = target->next)
+		if (target->tid == thread->tid)
+			return target;
+	target = thread->spare ? thread->spare : stacks_new();
+	thread->spare = NULL;
+	if (target)
+		stacks_reset(target, thread->tid);
+	return target;
+}
+
+bool sample_start(struct sample_thread *thread, struct stacks **list)
+{
+	struct stacks *target = sample_take_target(thread, list);
+
+	if (!target)
+		return false;
+	thread->cpu_start_ns = sample_cpu_ns();
+	__atomic_store_n(&thread->handler.target, target, __ATOMIC_RELEASE);
+	clock_run(&thread->clock);
+	return true;
+}
+
+static bool sample_listed(struct stacks **list, const struct stacks *target)
+{
+	for (struct stacks *s = __atomic_load_n(list, __ATOMIC_ACQUIRE); s; s = s->next)
+		if (s == target)
+			return true;
+	return false;
+}
+
+uint64_t sample_stop(struct sample_thread *thread, struct stacks **list)
+{
+	struct stacks *target = thread->handler.target;
+
+	if (!target)
+		return 0;
+	clock_stop(&thread->clock);
+	__atomic_store_n(&thread->handler.target, NULL, __ATOMIC_RELEASE);
+	if (!sample_listed(list, target)) {
+		if (target->n_samples || target->lost || target->nested) {
+			target->next = __atomic_load_n(list, __ATOMIC_ACQUIRE);
+			while (!__atomic_compare_exchange_n(list, &target->next, target, false,
+							    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+				;
+		} else if (!thread->spare) {
+			thread->spare = target;
+		} else {
+			stacks_free(target);
+		}
+	}
+	return sample_cpu_ns() - thread->cpu_start_ns;
+}
+
+void sample_discard(struct sample_thread *thread, struct stacks *list)
+{
+	while (list) {
+		struct stacks *next = list->next;
+
+		if (thread && !thread->spare) {
+			stacks_reset(list, thread->tid);
+			thread->spare = list;
+		} else {
+			stacks_free(list);
+		}
+		list = next;
+	}
+}
+
+void sample_postfork_child(void)
+{
+	struct sample_thread *thread = sample_thread_self();
+
+	if (!thread)
+		return;
+	/* The descriptor was closed with all of ours; timers are not inherited. */
+	thread->clock = (struct clock){ .fd = -1 };
+	thread->handler.target = NULL;
+	thread->handler.inside = false;
+	thread->tid = (uint32_t)raw_gettid();
+}

@@ -1,0 +1,53 @@
+/*
+ * The other half of sampling, outside the signal handler: gives a thread its clock and its memory,
+ * points the handler at a request's stacks while the thread works for it, and collects them.
+ */
+#ifndef REQPROF_SAMPLE_SAMPLE_H
+#define REQPROF_SAMPLE_SAMPLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "preload/sample/clock.h"
+#include "preload/sigsafe/handler.h"
+#include "preload/sigsafe/stacks.h"
+
+/* What one thread needs. In memory of its own, reached by handler_self (whose first member it is). */
+struct sample_thread {
+	struct handler_thread handler;
+	struct clock clock;
+	uint32_t tid;
+	struct stacks *spare;     /* an empty tree for the next request */
+	uint64_t cpu_start_ns;
+	uint64_t late_told, foreign_told; /* what of the handler's counts has been reported */
+	void *scratch;            /* for whoever writes the profile on this thread; SAMPLE_SCRATCH bytes, or NULL */
+};
+
+enum { SAMPLE_SCRATCH = 1024 * 1024 };
+
+struct sample_settings {
+	uint32_t rate;
+	int signal; /* preferred number */
+	enum handler_stacks stacks;
+};
+
+/* The calling thread's, made at its first request; NULL when there is no memory. *made says whether it was made now. */
+struct sample_thread *sample_thread_get(const struct sample_settings *settings, bool *made);
+/* The calling thread's, if it has one. */
+struct sample_thread *sample_thread_self(void);
+/* Called at thread exit (pthread key destructor): runs `ends` first, then gives all back. */
+void sample_on_thread_end(void (*ends)(void));
+
+/* Starts sampling this thread into stacks of *list, an atomic list that belongs to a request: a
+ * tree that this thread put there before is used again. False: no memory, nothing started. */
+bool sample_start(struct sample_thread *thread, struct stacks **list);
+/* Stops; puts the tree on the list if it has samples. Returns the thread's CPU time since the start, ns. */
+uint64_t sample_stop(struct sample_thread *thread, struct stacks **list);
+
+/* Gives a request's trees back. */
+void sample_discard(struct sample_thread *thread, struct stacks *list);
+
+/* In a forked child: the thread has no clock any more; its next request opens one. */
+void sample_postfork_child(void);
+
+#endif

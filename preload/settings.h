@@ -1,0 +1,23 @@
+/* What the environment says, copied when the library is loaded: hosts overwrite their environment with process titles. */
+#ifndef REQPROF_PRELOAD_SETTINGS_H
+#define REQPROF_PRELOAD_SETTINGS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "preload/sigsafe/handler.h"
+
+struct settings {
+	bool usable;          /* false: secure execution, or no directory can be named */
+	bool enabled;
+	uint32_t rate;
+	int signal;
+	enum handler_stacks stacks;
+	char directory[PATH_MAX]; /* absolute */
+};
+
+/* Values that make no sense are replaced by their defaults. No allocation, no file opened. */
+void settings_read(struct settings *settings);
+
+#endif

@@ -1,0 +1,130 @@
+#include "preload/sigsafe/handler.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+#include <ucontext.h>
+
+__thread struct handler_thread *handler_self;
+void (*handler_foreign)(int number, siginfo_t *info, void *context);
+
+enum { RED_ZONE = 128, STACK_TRUSTED = 64 << 20 };
+
+static void handler_registers(struct unwind_registers *to, const ucontext_t *context)
+{
+	const greg_t *from = context->uc_mcontext.gregs;
+
+	to->pc = (uintptr_t)from[REG_RIP];
+	to->r[0] = (uintptr_t)from[REG_RAX];
+	to->r[1] = (uintptr_t)from[REG_RDX];
+	to->r[2] = (uintptr_t)from[REG_RCX];
+	to->r[3] = (uintptr_t)from[REG_RBX];
+	to->r[4] = (uintptr_t)from[REG_RSI];
+	to->r[5] = (uintptr_t)from[REG_RDI];
+	to->r[6] = (uintptr_t)from[REG_RBP];
+	to->r[7] = (uintptr_t)from[REG_RSP];
+	for (int i = 0; i < 8; i++)
+		to->r[8 + i] = (uintptr_t)from[REG_R8 + i];
+}
+
+/*
+ * Puts Python frames where their eval loops are: an activation's entry address lies in the native
+ * frame between its callee's frame address and its own. Leaf first. Returns the depth.
+ */
+static size_t handler_merge(struct handler_thread *self, uintptr_t sp, size_t n_native,
+			    size_t n_python, uint32_t *flags)
+{
+	uintptr_t low = sp;
+	size_t depth = 0, next = 0;
+
+	for (size_t i = 0; i < n_native; i++) {
+		const struct unwind_frame *frame = &self->native[i];
+		size_t last = next;
+
+		while (last < n_python && !self->frames[last].entry)
+			last++;
+		if (last < n_python && self->frames[last].entry >= low &&
+		    self->frames[last].entry < frame->cfa) {
+			for (; next <= last; next++)
+				self->keys[depth++] = stacks_key_python(self->frames[next].code,
+									self->frames[next].lasti);
+		}
+		self->keys[depth++] = stacks_key_native(frame->pc, frame->exact);
+		low = frame->cfa;
+	}
+	if (next < n_python) {
+		/* With a truncated native walk, they are the callers that it did not reach. */
+		if (!(*flags & STACK_TRUNCATED))
+			*flags |= STACK_UNMERGED;
+		for (; next < n_python; next++)
+			self->keys[depth++] = stacks_key_python(self->frames[next].code,
+								self->frames[next].lasti);
+	}
+	return depth;
+}
+
+static void handler_sample(struct handler_thread *self, const ucontext_t *context)
+{
+	struct unwind_registers registers;
+	struct timespec now;
+	size_t n_native = 0, n_python = 0, depth;
+	uint32_t flags = 0;
+	uintptr_t sp, high = self->stack_high;
+
+	handler_registers(&registers, context);
+	sp = registers.r[7];
+	/* On another stack (sigaltstack, coroutine): its end is not known, so every read is checked. */
+	if (sp >= high || high - sp > STACK_TRUSTED)
+		high = 0;
+	if (self->mode != HANDLER_NATIVE) {
+		enum python_result result = python_walk(&self->python, sp, self->stack_high,
+							self->frames, PYTHON_MAX, &n_python);
+
+		if (result == PYTHON_BROKEN || result == PYTHON_CUT)
+			flags |= STACK_NO_PYTHON;
+	}
+	if (self->mode != HANDLER_PYTHON || n_python == 0) {
+		const struct module_table *modules = modules_acquire();
+		enum unwind_end end = UNWIND_NO_MODULE;
+
+		if (modules)
+			n_native = unwind_stack(modules, &registers, sp - RED_ZONE, high,
+						self->native, UNWIND_MAX, &end);
+		else
+			self->native[n_native++] = (struct unwind_frame){ registers.pc, sp, true };
+		modules_release(modules);
+		if (end != UNWIND_COMPLETE)
+			flags |= STACK_TRUNCATED;
+	}
+	depth = handler_merge(self, sp, n_native, n_python, &flags);
+	if (self->mode == HANDLER_PYTHON)
+		flags &= STACK_NO_PYTHON;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	stacks_add(self->target, self->keys, depth,
+		   (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, flags);
+}
+
+void handler_tick(int number, siginfo_t *info, void *context)
+{
+	int saved = errno;
+	struct handler_thread *self = handler_self;
+
+	/* Only the kernel can send these codes: POLL_IN, POLL_HUP by a perf event, SI_TIMER by a timer. */
+	if (info->si_code != POLL_IN && info->si_code != POLL_HUP && info->si_code != SI_TIMER) {
+		if (self)
+			self->foreign++;
+		if (handler_foreign)
+			handler_foreign(number, info, context);
+	} else if (self && !self->target) {
+		self->late++;
+	} else if (self && self->inside) {
+		self->target->nested++;
+	} else if (self) {
+		self->inside = true;
+		__asm__ volatile("" ::: "memory");
+		handler_sample(self, context);
+		__asm__ volatile("" ::: "memory");
+		self->inside = false;
+	}
+	errno = saved;
+}

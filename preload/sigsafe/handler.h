@@ -1,0 +1,42 @@
+/*
+ * The signal handler: one tick, one stack. Everything it touches belongs to its own thread or is
+ * immutable; it takes no lock, allocates nothing, and makes no system call but those of peek.
+ */
+#ifndef REQPROF_SIGSAFE_HANDLER_H
+#define REQPROF_SIGSAFE_HANDLER_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "preload/sigsafe/python.h"
+#include "preload/sigsafe/stacks.h"
+#include "preload/sigsafe/unwind.h"
+
+enum handler_stacks { HANDLER_MIXED, HANDLER_PYTHON, HANDLER_NATIVE };
+
+/* A thread's half of sampling. Made and changed by the sample room on the same thread. */
+struct handler_thread {
+	struct stacks *target;   /* where samples go; NULL: none are wanted. Changed only by the thread itself */
+	bool inside;
+	uint8_t mode;            /* enum handler_stacks */
+	uintptr_t stack_high;    /* end of the thread's stack */
+	uint64_t late;           /* ticks with no target */
+	uint64_t foreign;        /* signals that our clock did not send */
+	struct python_thread python;
+	/* Scratch: too large for the stacks that coroutines have. */
+	struct unwind_frame native[UNWIND_MAX];
+	struct python_frame frames[PYTHON_MAX];
+	uint64_t keys[STACKS_DEPTH_MAX];
+};
+
+/* This thread's, NULL before its first request. Initial-exec: reading it allocates nothing. */
+extern __thread struct handler_thread *handler_self;
+
+/* What to do with our signal when our clock did not send it: the host's own action for it. */
+extern void (*handler_foreign)(int number, siginfo_t *info, void *context);
+
+/* For sigaction (SA_SIGINFO | SA_RESTART, all signals masked). */
+void handler_tick(int number, siginfo_t *info, void *context);
+
+#endif

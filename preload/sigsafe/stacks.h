@@ -1,0 +1,80 @@
+/*
+ * The stacks sampled on one thread for one request: a tree of frames, rooted at the thread's first
+ * frame, in which common beginnings stand once, and one record a sample. Written by the signal
+ * handler of the thread that works for the request, read when that has stopped; never by two at a
+ * time. All memory is reserved when it is made and touched as it fills; resetting costs nothing,
+ * since an entry of the hash index counts only if its node points back at it.
+ */
+#ifndef REQPROF_SIGSAFE_STACKS_H
+#define REQPROF_SIGSAFE_STACKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	STACKS_NODES_MAX = 131072,
+	STACKS_SAMPLES_MAX = 65536, /* a minute of CPU at 997 samples a second */
+	STACKS_SLOTS_MIN = 1024,
+	STACKS_SLOTS_MAX = 2 * STACKS_NODES_MAX,
+	STACKS_DEPTH_MAX = 448,
+	STACKS_ROOT = 0,
+};
+
+/* A frame as a key: top bit set for Python. */
+#define STACKS_KEY_PYTHON (UINT64_C(1) << 63)
+#define STACKS_KEY_EXACT (UINT64_C(1) << 62) /* native: the pc itself, not a return address */
+
+static inline uint64_t stacks_key_native(uintptr_t pc, bool exact)
+{
+	return (uint64_t)pc | (exact ? STACKS_KEY_EXACT : 0);
+}
+static inline uint64_t stacks_key_python(uint32_t code, int32_t lasti)
+{
+	return STACKS_KEY_PYTHON | (uint64_t)(code & 0x7fffffffu) << 32 | (uint32_t)lasti;
+}
+
+struct stack_node {
+	uint64_t key;
+	uint32_t parent;
+	uint32_t slot; /* of the index, whose entry names this node */
+};
+
+enum stack_flags {
+	STACK_TRUNCATED = 1, /* the native walk ended early */
+	STACK_UNMERGED = 2,  /* Python frames stand rootward of all native ones */
+	STACK_NO_PYTHON = 4, /* Python frames were there and could not be read */
+};
+
+struct stack_sample {
+	uint64_t at_ns; /* CLOCK_MONOTONIC */
+	uint32_t node;
+	uint32_t flags;
+};
+
+struct stacks {
+	struct stacks *next; /* of the same request, or in the pool */
+	uint32_t tid;
+	uint32_t n_nodes;
+	uint32_t n_samples;
+	uint32_t slots; /* a power of two */
+	uint32_t lost;  /* samples that found no room */
+	uint32_t incomplete; /* samples with a flag */
+	uint32_t nested;     /* ticks that came inside the handler */
+	uint32_t nodes_high; /* most nodes ever used: memory that has been touched */
+	struct stack_sample *samples;
+	struct stack_node *nodes;
+	uint32_t *index;
+};
+
+/* Reserves one (about 4 MiB of address space, a few pages touched). NULL when refused. Not from a handler. */
+struct stacks *stacks_new(void);
+void stacks_free(struct stacks *s);
+/* Empty again, for this thread. Gives memory back that only an unusually long request needed. */
+void stacks_reset(struct stacks *s, uint32_t tid);
+
+/* From the handler: keys leaf first. False (and counted) when there is no room. */
+bool stacks_add(struct stacks *s, const uint64_t *keys, size_t depth, uint64_t at_ns,
+		uint32_t flags);
+
+#endif

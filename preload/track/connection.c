@@ -1,0 +1,312 @@
+#include "preload/track/connection.h"
+
+#include <string.h>
+
+#include "preload/track/pool.h"
+
+static struct pool request_pool = { .object_size = (sizeof(struct request) + 15) / 16 * 16 };
+
+struct request *request_new(void)
+{
+	struct request *r = pool_get(&request_pool);
+
+	if (!r)
+		return NULL;
+	/* Everything before the parsers; those clear themselves as far as they need. */
+	memset(r, 0, offsetof(struct request, in));
+	r->refs = 1;
+	return r;
+}
+
+void request_ref(struct request *r)
+{
+	__atomic_fetch_add(&r->refs, 1, __ATOMIC_RELAXED);
+}
+
+void request_unref(struct request *r)
+{
+	if (r && __atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		pool_put(&request_pool, r);
+}
+
+void connection_postfork_child(void)
+{
+	pool_postfork_child(&request_pool);
+}
+
+void connection_start(struct connection *c)
+{
+	memset((char *)c + sizeof(struct endpoint), 0, sizeof(*c) - sizeof(struct endpoint));
+}
+
+static void connection_note(struct connection_events *events, enum connection_event_kind kind,
+			    struct request *r)
+{
+	if (events->count < CONNECTION_EVENTS_MAX)
+		events->list[events->count++] = (struct connection_event){ kind, r };
+}
+
+static void connection_begin(struct request *r, uint64_t start_ns, struct connection_events *events)
+{
+	r->start_ns = start_ns;
+	__atomic_store_n(&r->state, REQUEST_OPEN, __ATOMIC_RELEASE);
+	connection_note(events, CONNECTION_BEGAN, r);
+}
+
+/* Ends the first request, and begins the one queued behind it: a request may start without a read. */
+static void connection_end_first(struct connection *c, enum request_end end, uint64_t end_ns,
+				 struct connection_events *events)
+{
+	struct request *r = c->first;
+
+	r->end = end;
+	r->end_ns = end_ns > r->start_ns ? end_ns : r->start_ns;
+	__atomic_store_n(&r->state, REQUEST_ENDED, __ATOMIC_RELEASE);
+	c->first = r->next_in_queue;
+	if (!c->first)
+		c->last = NULL;
+	c->queued--;
+	connection_note(events, CONNECTION_ENDED, r);
+	if (c->first)
+		connection_begin(c->first,
+				 end_ns > c->first->first_byte_ns ? end_ns : c->first->first_byte_ns,
+				 events);
+}
+
+/* Requests that wait behind the first were read but never served: nobody will answer them. */
+static void connection_drop_queued(struct connection *c)
+{
+	struct request *r = c->first ? c->first->next_in_queue : NULL;
+
+	while (r) {
+		struct request *next = r->next_in_queue;
+
+		request_unref(r);
+		c->queued--;
+		r = next;
+	}
+	if (c->first)
+		c->first->next_in_queue = NULL;
+	c->last = c->first;
+}
+
+static void connection_set_incoming(struct connection *c, struct request *r)
+{
+	request_unref(c->incoming);
+	c->incoming = r;
+}
+
+/* No more requests from here. An open one lives on: its response can still be followed. */
+static void connection_abandon(struct connection *c, struct connection_events *events)
+{
+	connection_drop_queued(c);
+	connection_set_incoming(c, NULL);
+	c->dead = true;
+	events->abandoned = true;
+}
+
+static void connection_response_start(struct request *r)
+{
+	if (!r->out_ready)
+		http1_response_start(&r->out, request_facts(r));
+	r->out_ready = true;
+}
+
+static void request_start_parser(struct request *r)
+{
+	if (r->protocol == WIRE_UWSGI)
+		uwsgi_request_start(&r->in.uwsgi);
+	else
+		http1_request_start(&r->in.http1);
+}
+
+static ssize_t request_feed(struct request *r, const uint8_t *bytes, size_t len)
+{
+	if (r->protocol == WIRE_UWSGI)
+		return bytes ? uwsgi_request_feed(&r->in.uwsgi, bytes, len) :
+			       uwsgi_request_skip(&r->in.uwsgi, len);
+	return bytes ? http1_request_feed(&r->in.http1, bytes, len) :
+		       http1_request_skip(&r->in.http1, len);
+}
+
+static bool request_started(const struct request *r)
+{
+	return r->protocol == WIRE_UWSGI ? r->in.uwsgi.started : r->in.http1.started;
+}
+
+static bool request_read(const struct request *r)
+{
+	return r->protocol == WIRE_UWSGI ? r->in.uwsgi.stage == UWSGI_DONE :
+					   r->in.http1.stage == HTTP1_DONE;
+}
+
+static bool request_head_read(const struct request *r)
+{
+	return r->protocol == WIRE_UWSGI ? r->in.uwsgi.stage != UWSGI_HEAD :
+					   r->in.http1.stage != HTTP1_HEAD;
+}
+
+/* Puts a request whose first byte has just been seen in line. */
+static bool connection_arrive(struct connection *c, struct request *r, uint64_t now_ns,
+			      struct connection_events *events)
+{
+	r->first_byte_ns = now_ns;
+	r->peer = c->peer;
+	request_ref(r);
+	/* The next head ends a response that has no end of its own. */
+	if (c->first && c->first->out_ready && c->first->out.started && c->first->out.until_close)
+		connection_end_first(c, REQUEST_NEXT, c->first->last_write_ns, events);
+	if (c->queued >= CONNECTION_QUEUE_MAX) {
+		request_unref(r);
+		return false;
+	}
+	if (c->last)
+		c->last->next_in_queue = r;
+	else
+		c->first = r;
+	c->last = r;
+	c->queued++;
+	if (c->first == r)
+		connection_begin(r, now_ns, events);
+	return true;
+}
+
+static void connection_feed(struct connection *c, const uint8_t *bytes, size_t len, uint64_t now_ns,
+			    struct connection_events *events)
+{
+	while (len > 0 && !c->dead) {
+		struct request *r = c->incoming;
+		bool fresh = false;
+		ssize_t used;
+
+		if (!r || request_read(r)) {
+			r = request_new();
+			if (!r) {
+				connection_abandon(c, events);
+				return;
+			}
+			r->protocol = c->protocol;
+			request_start_parser(r);
+			connection_set_incoming(c, r);
+			fresh = true;
+		} else if (!request_started(r)) {
+			fresh = true; /* only blank lines so far: it is not in line yet */
+		}
+		used = request_feed(r, bytes, len);
+		if (fresh && used >= 0 && request_started(r) &&
+		    !connection_arrive(c, r, now_ns, events)) {
+			events->dropped++;
+			used = WIRE_NOT;
+		}
+		if (used < 0) {
+			connection_abandon(c, events);
+			return;
+		}
+		if (request_head_read(r))
+			connection_response_start(r);
+		if (bytes)
+			bytes += used;
+		len -= (size_t)used;
+		if (used == 0 && !request_read(r))
+			return; /* a parser that neither uses bytes nor ends: never loop on it */
+	}
+}
+
+void connection_received(struct connection *c, const void *bytes, size_t len, uint64_t now_ns,
+			 struct connection_events *events)
+{
+	const uint8_t *p = bytes;
+
+	if (c->dead)
+		return;
+	if (c->protocol == WIRE_UNKNOWN) {
+		size_t room = sizeof(c->sniff) - c->sniffed;
+		size_t take = len < room ? len : room;
+		size_t before = c->sniffed;
+
+		if (!bytes) {
+			c->dead = true;
+			return;
+		}
+		memcpy(c->sniff + c->sniffed, p, take);
+		c->sniffed += (uint8_t)take;
+		c->protocol = wire_sniff(c->sniff, c->sniffed);
+		if (c->protocol == WIRE_UNKNOWN && c->sniffed < sizeof(c->sniff))
+			return;
+		if (c->protocol == WIRE_UNKNOWN || c->protocol == WIRE_NONE) {
+			c->dead = true;
+			return;
+		}
+		/* What earlier reads brought first, then this read from its own buffer. */
+		connection_feed(c, c->sniff, before, now_ns, events);
+	}
+	connection_feed(c, p, len, now_ns, events);
+}
+
+void connection_sent(struct connection *c, const void *bytes, size_t len, uint64_t now_ns,
+		     struct connection_events *events)
+{
+	const uint8_t *p = bytes;
+
+	while (len > 0 && c->first) {
+		struct request *r = c->first;
+		ssize_t used;
+
+		r->last_write_ns = now_ns;
+		connection_response_start(r); /* here only for an answer before the head was whole: 400, 408, 414 */
+		used = p ? http1_response_feed(&r->out, p, len) :
+			   http1_response_skip(&r->out, len);
+		if (used < 0) {
+			/* Not HTTP: the end of the connection is all that can end it. */
+			r->out.started = true;
+			r->out.until_close = true;
+			r->out.stage = HTTP1_BODY;
+			events->abandoned = true;
+			c->dead = true;
+			return;
+		}
+		if (r->out.stage == HTTP1_DONE) {
+			if (r->out.upgraded) {
+				c->dead = true;
+				connection_drop_queued(c);
+			}
+			connection_end_first(c,
+					     r->out.upgraded ? REQUEST_UPGRADED : REQUEST_COMPLETE,
+					     now_ns, events);
+		} else if (used == 0) {
+			return;
+		}
+		if (p)
+			p += used;
+		len -= (size_t)used;
+	}
+}
+
+void connection_over(struct connection *c, bool closed, uint64_t now_ns,
+		     struct connection_events *events)
+{
+	struct request *r = c->first;
+
+	if (closed)
+		connection_set_incoming(c, NULL);
+	if (!r)
+		return;
+	if (r->out_ready && r->out.started && r->out.until_close) {
+		connection_drop_queued(c);
+		connection_end_first(c, REQUEST_CLOSED, r->last_write_ns, events);
+	} else if (closed) {
+		connection_drop_queued(c);
+		connection_end_first(c, REQUEST_ABORTED, now_ns, events);
+	}
+}
+
+void connection_forget(struct connection *c)
+{
+	/* The objects stay with the parent's copy of the pool; the child merely loses sight of them. */
+	bool clean = !c->first && c->sniffed == 0 && (!c->incoming || request_read(c->incoming));
+
+	c->first = c->last = c->incoming = c->finished = NULL;
+	c->queued = 0;
+	if (!clean)
+		c->dead = true;
+}

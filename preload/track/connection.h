@@ -1,0 +1,78 @@
+/*
+ * A client's connection: its bytes in both directions become requests that begin and end. Knows
+ * nothing of threads: it reports what happened, and track.c draws the conclusions.
+ */
+#ifndef REQPROF_TRACK_CONNECTION_H
+#define REQPROF_TRACK_CONNECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "preload/track/request.h"
+
+enum endpoint_kind { ENDPOINT_CONNECTION = 1, ENDPOINT_OUTBOUND };
+
+/* What a slot may point to. Type-stable memory. */
+struct endpoint {
+	void *pool_link;
+	uint32_t kind;
+	uint32_t lock;      /* guards all that follows in the derived struct */
+	uint32_t refs;      /* descriptors that stand for it */
+	uint32_t reserved;
+};
+
+enum { CONNECTION_QUEUE_MAX = 16, CONNECTION_EVENTS_MAX = 2 * CONNECTION_QUEUE_MAX + 2 };
+
+struct connection {
+	struct endpoint endpoint;
+	enum wire_protocol protocol;
+	bool dead;                  /* its bytes can no longer be followed, or it was upgraded */
+	bool adopted;               /* first read was not preceded by an accept we saw */
+	uint8_t sniffed;
+	uint8_t sniff[WIRE_SNIFF_MAX];
+	struct request *incoming;   /* the one whose bytes are being read, or the last read; holds a reference.
+				     * It may have been answered already: servers read left-over bodies later */
+	struct request *first, *last; /* not yet ended, in order of arrival; first is OPEN, others QUEUED */
+	uint32_t queued;
+	struct request *finished;   /* ended, to be announced at close at the latest; holds a reference */
+	struct request_address peer;
+	bool peer_known;
+};
+
+/* What one call made happen, in order. With CONNECTION_ENDED comes the queue's reference. */
+enum connection_event_kind { CONNECTION_BEGAN, CONNECTION_ENDED };
+struct connection_event {
+	enum connection_event_kind kind;
+	struct request *request;
+};
+struct connection_events {
+	unsigned count;
+	bool abandoned; /* the connection could not be followed any more */
+	unsigned dropped; /* pipelined requests beyond CONNECTION_QUEUE_MAX */
+	struct connection_event list[CONNECTION_EVENTS_MAX];
+};
+
+/* All below: with the connection locked. now_ns is CLOCK_MONOTONIC, after the host's call returned. */
+
+void connection_start(struct connection *c);
+
+/* The host read these bytes; bytes NULL: len bytes whose content is unknown (splice). */
+void connection_received(struct connection *c, const void *bytes, size_t len, uint64_t now_ns,
+			 struct connection_events *events);
+/* The host wrote these. */
+void connection_sent(struct connection *c, const void *bytes, size_t len, uint64_t now_ns,
+		     struct connection_events *events);
+/* The host will write no more: shutdown of the write side, or close (closed = true). */
+void connection_over(struct connection *c, bool closed, uint64_t now_ns,
+		     struct connection_events *events);
+/* Forgets its requests without events (a forked child: they are the parent's). */
+void connection_forget(struct connection *c);
+
+/* A request with one reference, or NULL; everything before its parsers is zero. */
+struct request *request_new(void);
+void request_ref(struct request *r);
+void request_unref(struct request *r); /* NULL is fine */
+void connection_postfork_child(void);
+
+#endif

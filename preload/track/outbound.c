@@ -1,0 +1,72 @@
+#include "preload/track/outbound.h"
+
+#include <string.h>
+
+void outbound_start(struct outbound *o, struct request *request)
+{
+	o->probe = NULL;
+	o->judged = false;
+	o->request = request;
+	request_ref(request);
+}
+
+void outbound_stop(struct outbound *o)
+{
+	request_unref(o->probe);
+	request_unref(o->request);
+	o->probe = o->request = NULL;
+	o->judged = true;
+}
+
+void outbound_rebind(struct outbound *o, struct request *request)
+{
+	outbound_stop(o);
+	outbound_start(o, request);
+}
+
+static bool outbound_same(const struct wire_facts *a, const struct wire_facts *b)
+{
+	return a->path_full_len == b->path_full_len && strcmp(a->method, b->method) == 0 &&
+	       strcmp(a->path, b->path) == 0;
+}
+
+static bool outbound_judge(struct outbound *o, bool same)
+{
+	o->judged = true;
+	request_unref(o->probe);
+	o->probe = NULL;
+	return same;
+}
+
+bool outbound_sent(struct outbound *o, const void *bytes, size_t len)
+{
+	struct request *p = o->probe;
+	ssize_t used;
+
+	if (o->judged || !o->request)
+		return false;
+	if (!p) {
+		enum wire_protocol protocol = bytes ? wire_sniff(bytes, len) : WIRE_NONE;
+
+		if (protocol != WIRE_HTTP1 && protocol != WIRE_UWSGI)
+			return outbound_judge(o, false);
+		p = o->probe = request_new();
+		if (!p)
+			return outbound_judge(o, false);
+		p->protocol = protocol;
+		if (protocol == WIRE_UWSGI)
+			uwsgi_request_start(&p->in.uwsgi);
+		else
+			http1_request_start(&p->in.http1);
+	}
+	if (p->protocol == WIRE_UWSGI)
+		used = bytes ? uwsgi_request_feed(&p->in.uwsgi, bytes, len) : WIRE_NOT;
+	else
+		used = bytes ? http1_request_feed(&p->in.http1, bytes, len) : WIRE_NOT;
+	if (used < 0)
+		return outbound_judge(o, false);
+	if (p->protocol == WIRE_UWSGI ? p->in.uwsgi.stage == UWSGI_HEAD :
+					p->in.http1.stage == HTTP1_HEAD)
+		return false;
+	return outbound_judge(o, outbound_same(request_facts(p), request_facts(o->request)));
+}

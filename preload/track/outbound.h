@@ -1,0 +1,26 @@
+/*
+ * A socket that this process connected while it worked for a request (rule 2): later I/O on it is
+ * work for that request, and if the first thing sent on it is the same request again, we are a
+ * proxy and our view of the request is only a proxy's.
+ */
+#ifndef REQPROF_TRACK_OUTBOUND_H
+#define REQPROF_TRACK_OUTBOUND_H
+
+#include "preload/track/connection.h"
+
+struct outbound {
+	struct endpoint endpoint;
+	struct request *request; /* whose it is; holds a reference; NULL: nobody's */
+	struct request *probe;   /* parses what is sent first; NULL once judged */
+	bool judged;
+};
+
+/* All with the endpoint locked. */
+void outbound_start(struct outbound *o, struct request *request);
+/* Makes it another request's (a pooled connection used again). */
+void outbound_rebind(struct outbound *o, struct request *request);
+void outbound_stop(struct outbound *o);
+/* True when these bytes show that the socket carries its request on to an upstream. */
+bool outbound_sent(struct outbound *o, const void *bytes, size_t len);
+
+#endif

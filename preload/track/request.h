@@ -1,0 +1,86 @@
+/*
+ * One HTTP request as it passes through this process. Memory is type-stable (pool.h): a request
+ * object may be looked at through a stale pointer, but is only valid for holders of a reference.
+ */
+#ifndef REQPROF_TRACK_REQUEST_H
+#define REQPROF_TRACK_REQUEST_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "preload/wire/http1.h"
+#include "preload/wire/uwsgi.h"
+
+enum request_state {
+	REQUEST_QUEUED, /* pipelined: read, but its predecessor has not been answered */
+	REQUEST_OPEN,
+	REQUEST_ENDED,
+};
+
+enum request_end {
+	REQUEST_COMPLETE,     /* the response's own framing said so */
+	REQUEST_CLOSED,       /* a response without length: the connection's end was its end */
+	REQUEST_NEXT,         /* the next head came first */
+	REQUEST_ABORTED,      /* the connection ended in the middle of the response, or before it */
+	REQUEST_UPGRADED,     /* 101 or CONNECT: what follows is not HTTP */
+};
+
+enum request_role { REQUEST_SERVER, REQUEST_PROXY };
+
+/* A peer or local address, kept as the kernel gave it and formatted by emit. */
+struct request_address {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} u; /* any.sa_family AF_UNSPEC: unknown; AF_UNIX: no more than that is kept */
+};
+
+struct request {
+	struct request *next_in_queue;  /* guarded by the connection's lock; also the pool's link */
+	uint64_t reserved;
+
+	uint32_t refs;                  /* pointers to it: memory goes back to the pool at zero */
+	/* Who still works for it: its end, until a quiet moment, and each thread that has it as its
+	 * current request. The last one out announces it as finished (track.c). */
+	uint32_t holds;
+	uint32_t released;              /* set once, by whoever lets go of the end's own hold */
+
+	enum request_state state;       /* written under the connection's lock, read by any thread */
+	enum request_end end;
+	enum request_role role;
+	bool out_ready;                 /* `out` has been started */
+	bool profiled;                  /* decided by `began`; constant afterwards */
+	bool begun;                     /* the `began` callback has returned; atomic */
+	uint64_t serial;                /* number of the request in this process, from 1 */
+
+	uint64_t first_byte_ns;         /* CLOCK_MONOTONIC */
+	uint64_t start_ns;              /* first byte read, or the end of the one it was queued behind */
+	uint64_t start_unix_ns;
+	uint64_t last_write_ns;         /* 0 before the first */
+	uint64_t end_ns;
+	uint32_t end_tid;
+	struct request_address peer;
+	struct request_address upstream; /* role proxy: our end of the connection it was passed on by */
+
+	void *samples;                  /* owned by init.c's callbacks (sample room); atomic list */
+	uint64_t cpu_ns;                /* atomic sum over threads, by the same */
+	uint32_t threads;               /* atomic: how many segments' threads were distinct */
+
+	enum wire_protocol protocol;
+	union {
+		struct http1_request http1;
+		struct uwsgi_request uwsgi;
+	} in;
+	struct http1_response out;      /* meaningful once out_ready */
+};
+
+/* Both parsers begin with their facts. */
+static inline const struct wire_facts *request_facts(const struct request *r)
+{
+	return r->protocol == WIRE_UWSGI ? &r->in.uwsgi.facts : &r->in.http1.facts;
+}
+
+#endif

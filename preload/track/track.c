@@ -1,0 +1,640 @@
+#include "preload/track/track.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <time.h>
+
+#include "preload/sigsafe/raw.h"
+#include "preload/track/connection.h"
+#include "preload/track/outbound.h"
+#include "preload/track/pool.h"
+#include "preload/track/spin.h"
+
+static const struct track_callbacks *callbacks;
+static uint64_t requests_begun; /* atomic */
+
+static struct pool connection_pool = { .object_size = (sizeof(struct connection) + 15) / 16 * 16 };
+static struct pool outbound_pool = { .object_size = (sizeof(struct outbound) + 15) / 16 * 16 };
+
+/* The thread's own: nobody else touches it. Both hold a reference; current also a hold. */
+static __thread struct {
+	struct request *current;
+	struct request *ended; /* ended on this thread, to be let go at its next quiet moment */
+} self;
+
+void track_start(const struct track_callbacks *cb)
+{
+	callbacks = cb;
+}
+
+struct request *track_current(void)
+{
+	return self.current;
+}
+
+static uint64_t track_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* ---- holds: who still works for a request ---- */
+
+static bool track_hold(struct request *r)
+{
+	uint32_t holds = __atomic_load_n(&r->holds, __ATOMIC_ACQUIRE);
+
+	/* Never from zero: then it has been announced as finished. */
+	while (holds > 0)
+		if (__atomic_compare_exchange_n(&r->holds, &holds, holds + 1, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			return true;
+	return false;
+}
+
+static void track_drop_hold(struct request *r)
+{
+	if (__atomic_sub_fetch(&r->holds, 1, __ATOMIC_ACQ_REL) == 0)
+		callbacks->finished(r);
+}
+
+/* Lets go of the hold that its end has, whoever comes first. */
+static void track_release(struct request *r)
+{
+	if (!__atomic_exchange_n(&r->released, 1, __ATOMIC_ACQ_REL))
+		track_drop_hold(r);
+}
+
+/* ---- the current request of a thread ---- */
+
+static void track_put_down(void)
+{
+	struct request *r = self.current;
+
+	if (!r)
+		return;
+	self.current = NULL;
+	if (r->profiled)
+		callbacks->paused(r);
+	track_drop_hold(r);
+	request_unref(r);
+}
+
+static void track_let_go_of_ended(void)
+{
+	struct request *r = self.ended;
+
+	self.ended = NULL;
+	if (r) {
+		track_release(r);
+		request_unref(r);
+	}
+}
+
+/* Takes over one reference to r. */
+static void track_take_up(struct request *r)
+{
+	if (self.current == r || !__atomic_load_n(&r->begun, __ATOMIC_ACQUIRE) ||
+	    __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != REQUEST_OPEN || !track_hold(r)) {
+		request_unref(r);
+		return;
+	}
+	track_put_down();
+	track_let_go_of_ended();
+	self.current = r;
+	if (r->profiled)
+		callbacks->resumed(r);
+}
+
+/* A request that another thread has ended is no longer ours to work for. */
+static void track_notice_ended(void)
+{
+	if (self.current &&
+	    __atomic_load_n(&self.current->state, __ATOMIC_ACQUIRE) == REQUEST_ENDED)
+		track_put_down();
+}
+
+static void track_quiet(void)
+{
+	track_put_down();
+	track_let_go_of_ended();
+}
+
+/* ---- what connections report ---- */
+
+static void track_began(struct request *r)
+{
+	struct timespec wall;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	r->start_unix_ns = (uint64_t)wall.tv_sec * 1000000000u + (uint64_t)wall.tv_nsec -
+			   (track_now() - r->start_ns);
+	r->serial = __atomic_add_fetch(&requests_begun, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->holds, 1, __ATOMIC_RELEASE);
+	callbacks->began(r);
+	__atomic_store_n(&r->begun, true, __ATOMIC_RELEASE);
+}
+
+/*
+ * May its profile be written now? When the client knows by the response's own framing that it has
+ * everything, yes. When it waits for the connection to close, the close comes first: the client's
+ * latency is not ours to spend.
+ */
+static bool track_client_has_all(const struct request *r)
+{
+	return r->end == REQUEST_COMPLETE && r->protocol == WIRE_HTTP1 && !r->out.closes &&
+	       request_facts(r)->keep_alive;
+}
+
+/* Takes over the queue's reference. c is NULL when the connection is gone. */
+static void track_ended(struct connection *c, struct request *r)
+{
+	struct request *older = NULL;
+
+	r->end_tid = (uint32_t)raw_gettid();
+	if (self.current == r)
+		track_put_down();
+	if (!c || track_client_has_all(r)) {
+		track_release(r);
+		request_unref(r);
+		return;
+	}
+	track_let_go_of_ended();
+	request_ref(r);
+	spin_lock(&c->endpoint.lock);
+	older = c->finished;
+	c->finished = r;
+	spin_unlock(&c->endpoint.lock);
+	self.ended = r;
+	if (older) {
+		track_release(older);
+		request_unref(older);
+	}
+}
+
+/* With the connection unlocked. */
+static void track_happened(struct connection *c, const struct connection_events *events)
+{
+	if (events->abandoned)
+		callbacks->connection_abandoned();
+	if (events->dropped)
+		callbacks->pipeline_dropped(events->dropped);
+	for (unsigned i = 0; i < events->count; i++) {
+		if (events->list[i].kind == CONNECTION_BEGAN)
+			track_began(events->list[i].request);
+		else
+			track_ended(c, events->list[i].request);
+	}
+}
+
+/* ---- endpoints and slots ---- */
+
+static struct endpoint *track_lock(int fd, slot_value value)
+{
+	struct endpoint *e = (struct endpoint *)value;
+
+	spin_lock(&e->lock);
+	if (slots_get(fd) == value)
+		return e;
+	/* Closed and perhaps used again meanwhile: not the socket this call was about. */
+	spin_unlock(&e->lock);
+	return NULL;
+}
+
+static void track_end_connection(struct connection *c)
+{
+	struct connection_events events = { 0 };
+	struct request *finished;
+
+	spin_lock(&c->endpoint.lock);
+	connection_over(c, true, track_now(), &events);
+	finished = c->finished;
+	c->finished = NULL;
+	spin_unlock(&c->endpoint.lock);
+	track_happened(NULL, &events);
+	if (finished) {
+		track_release(finished);
+		request_unref(finished);
+	}
+	pool_put(&connection_pool, c);
+}
+
+static void track_end_outbound(struct outbound *o)
+{
+	spin_lock(&o->endpoint.lock);
+	outbound_stop(o);
+	spin_unlock(&o->endpoint.lock);
+	pool_put(&outbound_pool, o);
+}
+
+static void track_unref_endpoint(struct endpoint *e)
+{
+	if (__atomic_sub_fetch(&e->refs, 1, __ATOMIC_ACQ_REL) != 0)
+		return;
+	if (e->kind == ENDPOINT_CONNECTION)
+		track_end_connection((struct connection *)e);
+	else
+		track_end_outbound((struct outbound *)e);
+}
+
+/* Gives fd's slot a new meaning; what it stood for before ends here (a close that we did not see). */
+static void track_reset(int fd, slot_value value)
+{
+	slot_value before = slots_exchange(fd, value, NULL);
+
+	if (before >= SLOT_POINTER_MIN)
+		track_unref_endpoint((struct endpoint *)before);
+}
+
+static struct connection *track_new_connection(void)
+{
+	struct connection *c = pool_get(&connection_pool);
+	struct request *leftover;
+
+	if (!c)
+		return NULL;
+	spin_lock(&c->endpoint.lock);
+	/* Put there by a thread that did not yet know that the connection had gone. */
+	leftover = c->finished;
+	connection_start(c);
+	c->endpoint.kind = ENDPOINT_CONNECTION;
+	c->endpoint.refs = 1;
+	spin_unlock(&c->endpoint.lock);
+	request_unref(leftover);
+	return c;
+}
+
+static bool track_is_stream_socket(int fd)
+{
+	int type = 0;
+	socklen_t len = sizeof(type);
+
+	return raw_syscall6(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, (long)&type, (long)&len, 0) ==
+		       0 &&
+	       type == SOCK_STREAM;
+}
+
+static bool track_is_listener(int fd)
+{
+	int listens = 0;
+	socklen_t len = sizeof(listens);
+
+	return raw_syscall6(SYS_getsockopt, fd, SOL_SOCKET, SO_ACCEPTCONN, (long)&listens,
+			    (long)&len, 0) == 0 &&
+	       listens;
+}
+
+static void track_address(long call, int fd, struct request_address *address)
+{
+	struct sockaddr_storage storage = { 0 };
+	socklen_t len = sizeof(storage);
+
+	if (raw_syscall3(call, fd, (long)&storage, (long)&len) < 0)
+		return;
+	if (storage.ss_family == AF_INET)
+		memcpy(&address->u.in, &storage, sizeof(address->u.in));
+	else if (storage.ss_family == AF_INET6)
+		memcpy(&address->u.in6, &storage, sizeof(address->u.in6));
+	else
+		address->u.any.sa_family = storage.ss_family;
+}
+
+/*
+ * The first bytes read from a descriptor that nobody judged yet. Looking at the bytes comes first:
+ * it is free, and nearly every file and pipe is ruled out by it.
+ */
+static slot_value track_judge(int fd, slot_value value, const void *bytes, size_t len)
+{
+	enum wire_protocol protocol = bytes ? wire_sniff(bytes, len) : WIRE_NONE;
+	struct connection *c;
+
+	if (protocol == WIRE_NONE ||
+	    (value == SLOT_UNKNOWN && (!track_is_stream_socket(fd) || track_is_listener(fd)))) {
+		slots_replace(fd, value, SLOT_NOT);
+		return SLOT_NOT;
+	}
+	c = track_new_connection();
+	if (!c)
+		return SLOT_NOT;
+	c->adopted = value == SLOT_UNKNOWN;
+	track_address(SYS_getpeername, fd, &c->peer);
+	if (!slots_replace(fd, value, (slot_value)c)) {
+		pool_put(&connection_pool, c);
+		return SLOT_NOT;
+	}
+	return (slot_value)c;
+}
+
+/* ---- I/O ---- */
+
+static void track_outbound_io(int fd, slot_value value, const void *bytes, size_t len, bool sent)
+{
+	struct outbound *o = (struct outbound *)track_lock(fd, value);
+	struct request *r;
+	bool relays = false;
+
+	if (!o)
+		return;
+	/* A write while working for another request: a pooled connection, now that one's. */
+	if (sent && self.current && self.current != o->request)
+		outbound_rebind(o, self.current);
+	r = o->request;
+	if (r)
+		request_ref(r);
+	if (sent)
+		relays = outbound_sent(o, bytes, len);
+	spin_unlock(&o->endpoint.lock);
+	if (!r)
+		return;
+	if (relays && __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) == REQUEST_OPEN) {
+		track_address(SYS_getsockname, fd, &r->upstream);
+		r->role = REQUEST_PROXY;
+	}
+	track_take_up(r);
+}
+
+static void track_io(int fd, const void *bytes, size_t len, bool sent)
+{
+	slot_value value = slots_get(fd);
+	struct connection_events events;
+	struct connection *c;
+	struct request *open;
+
+	if (!callbacks || value == SLOT_NOT || len == 0)
+		return;
+	track_notice_ended();
+	if (value == SLOT_UNKNOWN || value == SLOT_ACCEPTED) {
+		if (sent) /* a server that speaks first is not one of ours, but it may be a file */
+			return;
+		value = track_judge(fd, value, bytes, len);
+	}
+	if (value == SLOT_OUTBOUND && sent && self.current) {
+		track_connected(fd);
+		value = slots_get(fd);
+	}
+	if (value < SLOT_POINTER_MIN)
+		return;
+	if (((struct endpoint *)value)->kind == ENDPOINT_OUTBOUND) {
+		track_outbound_io(fd, value, bytes, len, sent);
+		return;
+	}
+	c = (struct connection *)track_lock(fd, value);
+	if (!c)
+		return;
+	events.count = events.dropped = 0;
+	events.abandoned = false;
+	if (sent)
+		connection_sent(c, bytes, len, track_now(), &events);
+	else
+		connection_received(c, bytes, len, track_now(), &events);
+	open = c->first;
+	if (open)
+		request_ref(open);
+	spin_unlock(&c->endpoint.lock);
+	track_happened(c, &events);
+	if (open)
+		track_take_up(open);
+}
+
+void track_received(int fd, const void *bytes, size_t len)
+{
+	track_io(fd, bytes, len, false);
+}
+
+void track_sent(int fd, const void *bytes, size_t len)
+{
+	track_io(fd, bytes, len, true);
+}
+
+static void track_io_vector(int fd, const struct iovec *parts, size_t count, size_t len, bool sent)
+{
+	for (size_t i = 0; i < count && len > 0; i++) {
+		size_t part = parts[i].iov_len < len ? parts[i].iov_len : len;
+
+		if (part > 0)
+			track_io(fd, parts[i].iov_base, part, sent);
+		len -= part;
+	}
+}
+
+void track_received_vector(int fd, const struct iovec *parts, size_t count, size_t len)
+{
+	track_io_vector(fd, parts, count, len, false);
+}
+
+void track_sent_vector(int fd, const struct iovec *parts, size_t count, size_t len)
+{
+	track_io_vector(fd, parts, count, len, true);
+}
+
+/* ---- descriptors come and go ---- */
+
+void track_accepted(int listener, int fd)
+{
+	if (!callbacks)
+		return;
+	if (slots_get(listener) < SLOT_POINTER_MIN && slots_get(listener) != SLOT_LISTENER)
+		slots_exchange(listener, SLOT_LISTENER, NULL);
+	track_reset(fd, SLOT_ACCEPTED);
+}
+
+void track_arrived(int fd)
+{
+	if (callbacks)
+		track_reset(fd, SLOT_UNKNOWN);
+}
+
+void track_connected(int fd)
+{
+	struct outbound *o;
+
+	if (!callbacks)
+		return;
+	track_notice_ended();
+	o = self.current ? pool_get(&outbound_pool) : NULL;
+	if (!o) {
+		track_reset(fd, SLOT_OUTBOUND);
+		return;
+	}
+	spin_lock(&o->endpoint.lock);
+	o->endpoint.kind = ENDPOINT_OUTBOUND;
+	o->endpoint.refs = 1;
+	outbound_start(o, self.current);
+	spin_unlock(&o->endpoint.lock);
+	track_reset(fd, (slot_value)o);
+}
+
+void track_duplicated(int from, int to)
+{
+	slot_value value = slots_get(from);
+
+	if (!callbacks || from == to)
+		return;
+	if (value >= SLOT_POINTER_MIN)
+		__atomic_fetch_add(&((struct endpoint *)value)->refs, 1, __ATOMIC_ACQ_REL);
+	else if (value == SLOT_NOT)
+		value = SLOT_UNKNOWN; /* cheaper than growing a leaf for it */
+	track_reset(to, value);
+}
+
+void track_shutdown_write(int fd)
+{
+	slot_value value = slots_get(fd);
+	struct connection_events events = { 0 };
+	struct connection *c;
+
+	if (!callbacks || value < SLOT_POINTER_MIN ||
+	    ((struct endpoint *)value)->kind != ENDPOINT_CONNECTION)
+		return;
+	c = (struct connection *)track_lock(fd, value);
+	if (!c)
+		return;
+	connection_over(c, false, track_now(), &events);
+	spin_unlock(&c->endpoint.lock);
+	track_happened(c, &events);
+}
+
+void *track_closing(int fd)
+{
+	slot_value before;
+
+	if (slots_get(fd) == SLOT_UNKNOWN)
+		return NULL;
+	before = slots_exchange(fd, SLOT_UNKNOWN, NULL);
+	return before >= SLOT_POINTER_MIN ? (void *)before : NULL;
+}
+
+void track_closed(void *token)
+{
+	if (!token || !callbacks)
+		return;
+	track_notice_ended();
+	track_unref_endpoint(token);
+	/* What ended on this thread has been announced with the connection, unless that lives on. */
+	if (self.ended && __atomic_load_n(&self.ended->released, __ATOMIC_ACQUIRE)) {
+		request_unref(self.ended);
+		self.ended = NULL;
+	}
+}
+
+/* ---- waits ---- */
+
+/* Is waiting for this descriptor waiting for new work? */
+static bool track_brings_work(int fd)
+{
+	slot_value value = slots_get(fd);
+	const struct connection *c = (const struct connection *)value;
+
+	if (value == SLOT_LISTENER || value == SLOT_ACCEPTED || value == SLOT_EPOLL_SERVING)
+		return true;
+	if (value < SLOT_POINTER_MIN || c->endpoint.kind != ENDPOINT_CONNECTION)
+		return false;
+	return __atomic_load_n(&c->first, __ATOMIC_RELAXED) != self.current;
+}
+
+static bool track_has_work(void)
+{
+	return callbacks && (self.current || self.ended);
+}
+
+void track_wait_accept(void)
+{
+	if (track_has_work())
+		track_quiet();
+}
+
+void track_wait_epoll(int epoll_fd)
+{
+	if (!track_has_work())
+		return;
+	track_notice_ended();
+	if (!self.current || slots_get(epoll_fd) == SLOT_EPOLL_SERVING)
+		track_quiet();
+}
+
+void track_wait_poll(const struct pollfd *fds, size_t count)
+{
+	bool idle;
+
+	if (!track_has_work())
+		return;
+	track_notice_ended();
+	idle = !self.current;
+	for (size_t i = 0; fds && i < count && !idle; i++)
+		idle = fds[i].fd >= 0 && track_brings_work(fds[i].fd);
+	if (idle)
+		track_quiet();
+}
+
+void track_wait_select(int count, const fd_set *read_set, const fd_set *write_set)
+{
+	bool idle;
+
+	if (!track_has_work())
+		return;
+	track_notice_ended();
+	idle = !self.current;
+	for (int fd = 0; fd < count && fd < FD_SETSIZE && !idle; fd++) {
+		if ((read_set && FD_ISSET(fd, read_set)) || (write_set && FD_ISSET(fd, write_set)))
+			idle = track_brings_work(fd);
+	}
+	if (idle)
+		track_quiet();
+}
+
+void track_epoll_added(int epoll_fd, int fd)
+{
+	slot_value value = slots_get(fd);
+	bool serves = value == SLOT_LISTENER || value == SLOT_ACCEPTED ||
+		      (value >= SLOT_POINTER_MIN &&
+		       ((struct endpoint *)value)->kind == ENDPOINT_CONNECTION);
+
+	if (!callbacks || slots_get(epoll_fd) == SLOT_EPOLL_SERVING)
+		return;
+	if (!serves && value == SLOT_UNKNOWN && track_is_listener(fd)) {
+		serves = true;
+		slots_replace(fd, SLOT_UNKNOWN, SLOT_LISTENER);
+	}
+	if (serves)
+		track_reset(epoll_fd, SLOT_EPOLL_SERVING);
+}
+
+/* ---- ends ---- */
+
+void track_thread_ends(void)
+{
+	if (track_has_work())
+		track_quiet();
+}
+
+unsigned track_postfork_child(void)
+{
+	unsigned lost = self.current != NULL;
+
+	self.current = self.ended = NULL;
+	pool_postfork_child(&connection_pool);
+	pool_postfork_child(&outbound_pool);
+	connection_postfork_child();
+	for (size_t i = 0; i < SLOTS_LEAVES; i++) {
+		slot_value *leaf = i == 0 ? slots_first_leaf : slots_leaves[i];
+
+		for (size_t j = 0; leaf && j < SLOTS_LEAF; j++) {
+			struct endpoint *e = (struct endpoint *)leaf[j];
+
+			if (leaf[j] < SLOT_POINTER_MIN)
+				continue;
+			e->lock = 0;
+			if (e->kind == ENDPOINT_CONNECTION) {
+				connection_forget((struct connection *)e);
+			} else {
+				((struct outbound *)e)->request = NULL;
+				((struct outbound *)e)->probe = NULL;
+				((struct outbound *)e)->judged = true;
+			}
+		}
+	}
+	return lost;
+}

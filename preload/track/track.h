@@ -1,0 +1,82 @@
+/*
+ * Whose work is this? Connections by descriptor, requests, and each thread's current request, by
+ * rules 1 to 3 of the design:
+ *   1. bytes of a head on a connection: the thread works for that request; so does I/O on the
+ *      connection while the request is open;
+ *   2. a socket connected for a request is that request's;
+ *   3. waiting for new work puts the current request down.
+ * Called by the hooks after libc's call, from any thread, inside hook_enter()/hook_leave(); never
+ * from our own signal handler. Conclusions are announced through callbacks.
+ */
+#ifndef REQPROF_TRACK_TRACK_H
+#define REQPROF_TRACK_TRACK_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "preload/track/request.h"
+#include "preload/track/slots.h"
+
+struct track_callbacks {
+	/* A request has begun: sets r->profiled. Once per request, before the others. */
+	void (*began)(struct request *r);
+	/* The calling thread works for it from now on / no more. Only if r->profiled. */
+	void (*resumed)(struct request *r);
+	void (*paused)(struct request *r);
+	/* It has ended, no thread works for it any more, and this is a quiet moment: its facts are final.
+	 * Once per request, last. On the thread that let it go. */
+	void (*finished)(struct request *r);
+	void (*connection_abandoned)(void);
+	void (*pipeline_dropped)(unsigned requests);
+};
+
+/* Before the first hooked call. The struct must stay. Tracking is off until then. */
+void track_start(const struct track_callbacks *callbacks);
+
+/* Is there anything to do for I/O on fd? Inline: the whole cost of an untracked descriptor. */
+static inline bool track_wants(int fd)
+{
+	return slots_get(fd) != SLOT_NOT;
+}
+
+/* The host read or wrote len > 0 bytes; bytes NULL: their content cannot be seen (sendfile, splice). */
+void track_received(int fd, const void *bytes, size_t len);
+void track_sent(int fd, const void *bytes, size_t len);
+/* The same for scattered bytes, of which the first `len` were moved. */
+void track_received_vector(int fd, const struct iovec *parts, size_t count, size_t len);
+void track_sent_vector(int fd, const struct iovec *parts, size_t count, size_t len);
+
+void track_accepted(int listener, int fd);
+void track_connected(int fd);
+void track_arrived(int fd);                /* descriptor passed in by SCM_RIGHTS */
+void track_duplicated(int from, int to);   /* `to` now stands for the same socket */
+void track_shutdown_write(int fd);
+
+/* Around close. track_closing detaches the descriptor before the kernel may hand its number out
+ * again; track_closed, after it, ends what ended with it. Token NULL: nothing to do. */
+void *track_closing(int fd);
+void track_closed(void *token);
+
+/* Before a wait. Puts the current request down when the wait is for new work, and announces
+ * finished requests. Nothing happens, cheaply, on threads that have neither. */
+void track_wait_accept(void);
+void track_wait_epoll(int epoll_fd);
+void track_wait_poll(const struct pollfd *fds, size_t count);
+void track_wait_select(int count, const fd_set *read_set, const fd_set *write_set);
+void track_epoll_added(int epoll_fd, int fd);
+
+/* The thread or the process ends: whatever it holds is let go and announced. */
+void track_thread_ends(void);
+
+/* The request that the calling thread works for, or NULL. */
+struct request *track_current(void);
+
+/* In a forked child: open requests are the parent's. Returns how many this thread was working for (0 or 1). */
+unsigned track_postfork_child(void);
+
+#endif
