@@ -44,7 +44,9 @@ endif
 LIB_CFLAGS = -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt -fno-stack-protector -fcf-protection=none
 LIB_LDFLAGS = -shared -Wl,-z,defs,-z,now,-z,relro,--as-needed -Wl,-soname,libreqprof.so
 
-LIB_SRC := $(sort $(wildcard preload/*.c preload/*/*.c preload/*/*/*.c format/*.c))
+# Reading profiles is the tools' business: it allocates.
+FORMAT_READ := format/profile_read.c format/profile_find.c format/protobuf_read.c
+LIB_SRC := $(sort $(filter-out $(FORMAT_READ),$(wildcard preload/*.c preload/*/*.c preload/*/*/*.c format/*.c)))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/lib/%.o)
 TOOL_SRC := $(sort $(wildcard tools/*.c tools/*/*.c format/*.c))
 TOOL_OBJ := $(TOOL_SRC:%.c=$(B)/tool/%.o)

@@ -21,14 +21,18 @@
  *   native: mapping and address set, no line; the address is the pc of a leaf frame and pc - 1 of a
  *           return address, so that it lies inside the call; names come later, from tools/symbol;
  *   Python: mapping 0, address 0, one line: function (name = qualified name, system_name = code
- *           name, filename, start_line = first line) and the line being run;
+ *           name, left out where it is the same, filename, start_line = first line) and the line being run;
  *   pseudo: mapping 0, one line with a function named in square brackets, no file.
  * A native location directly below (rootward of) a Python location is the frame of the CPython eval
  * loop that ran the Python frames above it, up to the next native location: "mixed" views drop it.
  * Exception: with PROFILE_STACK_UNMERGED on a sample, its Python frames stand rootward of all its native ones.
  *
  * Labels on samples: PROFILE_LABEL_*. Facts of the request are comments "key=value" (PROFILE_KEY_*),
- * the value percent-encoded for bytes below 0x21, 0x7f and '%' (UTF-8 and other bytes stay as they are).
+ * the value percent-encoded for bytes below 0x21, 0x7f, '%' and bytes that are not UTF-8 (UTF-8 stays as it is).
+ *
+ * The last thing in a file is the comment PROFILE_KEY_WHOLE with a check sum of all bytes before it
+ * (profile_sum.h). A file without it is cut short. One that has it elsewhere than at its end has been written
+ * again by another tool (go tool pprof -proto) and is read without that check.
  */
 #ifndef REQPROF_FORMAT_PROFILE_H
 #define REQPROF_FORMAT_PROFILE_H
@@ -56,11 +60,13 @@ enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, P
 #define PROFILE_KEY_SAMPLES "reqprof.samples"       /* number of stacks taken on the CPU */
 #define PROFILE_KEY_INCOMPLETE "reqprof.incomplete" /* of these, with a stack that is cut or lacks a half */
 #define PROFILE_KEY_LOST "reqprof.lost."            /* + reason = count; only those not zero */
+#define PROFILE_KEY_TAIL "reqprof.tail_samples"     /* taken after the end of the response, not in the file */
 #define PROFILE_KEY_CLOCK "reqprof.clock"           /* perf-user, thread-timer, none */
 #define PROFILE_KEY_CLOCK_WHY "reqprof.clock_why"   /* when not perf-user: the call and error that decided it */
 #define PROFILE_KEY_RATE "reqprof.rate"             /* samples per second of CPU asked for */
 #define PROFILE_KEY_PYTHON "reqprof.python"         /* 3.11.2, none, or unsupported: REASON */
 #define PROFILE_KEY_THREADS "reqprof.threads"       /* how many threads worked for the request */
+#define PROFILE_KEY_WHOLE "reqprof.whole"           /* 16 hex digits; always the last comment */
 #define PROFILE_KEY_METHOD "http.request.method"
 #define PROFILE_KEY_PATH "url.path"                 /* without the query string */
 #define PROFILE_KEY_PATH_CUT "reqprof.path_bytes"   /* bytes the path had on the wire, when it was cut */
@@ -93,17 +99,23 @@ typedef int (*profile_sink)(void *arg, const void *bytes, size_t len);
 struct profile_writer {
 	profile_sink sink;
 	void *sink_arg;
-	int error; /* 0 or the first -errno: the sink's, or -ENOBUFS when memory ran out */
+	int error; /* 0 or the first -errno: the sink's, -ENOBUFS for too little memory, -EINVAL for a wrong argument */
 	/* internal to profile_write.c: add fields as needed */
-	uint8_t *memory;
-	size_t memory_len;
-	size_t memory_used;
-	uint32_t strings, functions, locations, mappings;
+	uint8_t *texts; /* copies of the strings, to compare with */
+	size_t texts_len, texts_used;
+	uint32_t strings, functions, locations, mappings; /* how many were written */
 	uint8_t buffer[4096];
 	size_t buffered;
-	void *tables[4];
-	uint32_t table_slots[4];
+	uint64_t sum, sum_bytes;
+	struct profile_table {
+		void *slots;
+		uint32_t count, used;
+	} string_table, function_table, location_table;
 };
+
+/* With the smallest memory files of up to some 380 strings and locations come out minimal; what no
+ * longer fits in the tables is written again at each use: larger files, equally right. */
+enum { PROFILE_MEMORY_MIN = 64 << 10, PROFILE_MEMORY_GOOD = 512 << 10 };
 
 struct profile_text {
 	const char *bytes; /* need not be NUL-terminated */
@@ -118,8 +130,8 @@ struct profile_label {
 };
 
 /*
- * memory: at least 64 KiB, 8-aligned, owned by the caller, free again after profile_write_end; holds the tables that
- * make strings, functions and locations unique (it need not be cleared: the writer does). All
+ * memory: at least PROFILE_MEMORY_MIN (else -ENOBUFS), 8-aligned, owned by the caller, free again after profile_write_end;
+ * holds the tables that make strings, functions and locations unique (it need not be cleared: the writer does). All
  * calls below return an id (0 on error, see w->error) or 0/-errno. Writes sample types, period
  * type and default type at once.
  */
@@ -146,28 +158,39 @@ uint32_t profile_write_line_location(struct profile_writer *w, uint32_t function
 int profile_write_sample(struct profile_writer *w, const uint32_t *locations, size_t n_locations,
 			 const int64_t values[PROFILE_VALUES], const struct profile_label *labels,
 			 size_t n_labels);
-/* Flushes to the sink. Returns w->error. */
-int profile_write_end(struct profile_writer *w);
-
-/* ---- reading: tools and tests only (allocates). Any bytes are survived. ---- */
-
 struct profile_line {
 	uint64_t function_id;
 	int64_t line;
 };
+/*
+ * For tools that export what they have named: a mapping whose locations need no names any more, and
+ * a location in it (or in none: 0) with its lines, inlined calls first. Neither is deduplicated.
+ */
+uint32_t profile_write_named_mapping(struct profile_writer *w, struct profile_text path,
+				     const uint8_t *build_id, size_t build_id_len);
+uint32_t profile_write_named_location(struct profile_writer *w, uint32_t mapping,
+				      const struct profile_line *lines, size_t n_lines);
+/* Writes PROFILE_KEY_WHOLE and flushes to the sink. Returns w->error. */
+int profile_write_end(struct profile_writer *w);
+
+/* ---- reading: tools and tests only (allocates). Any bytes are survived. ---- */
+
 struct profile_location_in {
 	uint64_t id, mapping_id, address;
 	struct profile_line *lines; /* innermost first */
 	size_t n_lines;
+	size_t offset; /* where it begins in the input; so below */
 };
 struct profile_function_in {
 	uint64_t id;
 	int64_t name, system_name, filename; /* string indices, checked */
 	int64_t start_line;
+	size_t offset;
 };
 struct profile_mapping_in {
-	uint64_t id, start, limit, offset;
+	uint64_t id, start, limit, file_offset;
 	int64_t filename, build_id;
+	size_t offset;
 };
 struct profile_label_in {
 	int64_t key, str, num, unit;
@@ -178,6 +201,7 @@ struct profile_sample_in {
 	int64_t *values; /* n_sample_types of them */
 	struct profile_label_in *labels;
 	size_t n_labels;
+	size_t offset;
 };
 struct profile_value_type_in {
 	int64_t type, unit;
@@ -188,7 +212,7 @@ struct profile_in {
 	size_t n_sample_types;
 	struct profile_sample_in *samples;
 	size_t n_samples;
-	struct profile_mapping_in *mappings;
+	struct profile_mapping_in *mappings; /* these three in order of their ids, which differ */
 	size_t n_mappings;
 	struct profile_location_in *locations;
 	size_t n_locations;
@@ -212,12 +236,16 @@ struct profile_error {
 
 enum { PROFILE_READ_ALL = 0, PROFILE_READ_FACTS = 1 };
 
-/* Reads a whole profile from memory (uncompressed bytes). With PROFILE_READ_FACTS only comments,
- * times and strings (for `ls`); the whole input is still checked to be well-formed at the top
- * level. 0, or -1 with *error filled and *out NULL; -ENOMEM likewise. Free with profile_free (NULL is fine). */
+/* Reads a whole profile from memory (uncompressed bytes). With PROFILE_READ_FACTS only comments, times and
+ * the strings that these use (for `ls`); the whole input is still checked to be well-formed at the top
+ * level, and its check sum. 0, or -1 with *error filled and *out NULL; -ENOMEM likewise. Free with profile_free (NULL is fine). */
 int profile_read(const void *bytes, size_t len, unsigned what, struct profile_in **out,
 		 struct profile_error *error);
 void profile_free(struct profile_in *p);
+/* By id; NULL when there is none (never for the ids that samples, lines and locations hold, but for mapping 0). */
+const struct profile_location_in *profile_location(const struct profile_in *p, uint64_t id);
+const struct profile_function_in *profile_function(const struct profile_in *p, uint64_t id);
+const struct profile_mapping_in *profile_mapping(const struct profile_in *p, uint64_t id);
 /* Value of comment KEY, percent-decoded into buf (NUL-terminated, cut at size): its full length, or -1 when absent. */
 long profile_fact(const struct profile_in *p, const char *key, char *buf, size_t size);
 

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -48,17 +49,15 @@ void sample_on_thread_end(void (*ends)(void))
 		end_key_made = pthread_key_create(&end_key, sample_thread_ended) == 0;
 }
 
-extern void *__libc_stack_end __attribute__((visibility("default")));
-
 /*
  * Where does the calling thread's stack end? glibc puts a thread's control block at the top of its
- * stack; the main thread's ends where the dynamic linker found it. The nearer one above us is ours.
+ * stack; above the main thread's first frame the kernel put 16 random bytes. The nearer one above us is ours.
  */
 static uintptr_t sample_stack_end(void)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 	uintptr_t control_block = (uintptr_t)__builtin_thread_pointer();
-	uintptr_t main_end = (uintptr_t)__libc_stack_end;
+	uintptr_t main_end = (uintptr_t)getauxval(AT_RANDOM);
 	uintptr_t end = 0;
 
 	if (main_end > here)
@@ -172,6 +171,27 @@ uint64_t sample_stop(struct sample_thread *thread, struct stacks **list)
 		}
 	}
 	return sample_cpu_ns() - thread->cpu_start_ns;
+}
+
+void *sample_scratch(struct sample_thread *thread)
+{
+	void *memory;
+
+	if (thread && thread->scratch)
+		return thread->scratch;
+	memory = raw_mmap(NULL, SAMPLE_SCRATCH, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (raw_failed(memory))
+		return NULL;
+	if (thread)
+		thread->scratch = memory;
+	return memory;
+}
+
+void sample_scratch_done(struct sample_thread *thread, void *scratch)
+{
+	if (!thread && scratch)
+		raw_munmap(scratch, SAMPLE_SCRATCH);
 }
 
 void sample_discard(struct sample_thread *thread, struct stacks *list)

@@ -20,10 +20,10 @@ struct sample_thread {
 	struct stacks *spare;     /* an empty tree for the next request */
 	uint64_t cpu_start_ns;
 	uint64_t late_told, foreign_told; /* what of the handler's counts has been reported */
-	void *scratch;            /* for whoever writes the profile on this thread; SAMPLE_SCRATCH bytes, or NULL */
+	void *scratch;            /* see sample_scratch */
 };
 
-enum { SAMPLE_SCRATCH = 1024 * 1024 };
+enum { SAMPLE_SCRATCH = 2 * 1024 * 1024 };
 
 struct sample_settings {
 	uint32_t rate;
@@ -43,6 +43,11 @@ void sample_on_thread_end(void (*ends)(void));
 bool sample_start(struct sample_thread *thread, struct stacks **list);
 /* Stops; puts the tree on the list if it has samples. Returns the thread's CPU time since the start, ns. */
 uint64_t sample_stop(struct sample_thread *thread, struct stacks **list);
+
+/* SAMPLE_SCRATCH bytes for whoever writes a profile on this thread: reserved at first use, the
+ * thread's own. thread NULL: a new one each time. NULL when there is no memory. */
+void *sample_scratch(struct sample_thread *thread);
+void sample_scratch_done(struct sample_thread *thread, void *scratch);
 
 /* Gives a request's trees back. */
 void sample_discard(struct sample_thread *thread, struct stacks *list);

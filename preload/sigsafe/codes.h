@@ -19,13 +19,23 @@ struct code_text {
 struct code {
 	struct code_text filename, name, qualname; /* qualname == name where the version has none */
 	int32_t first_line;
-	uint8_t line_format; /* enum code_line_format in codes.c: which decoder */
+	uint8_t line_format; /* enum code_line_format in cpython/lines.h: which decoder */
 	const uint8_t *line_table;
 	uint32_t line_table_len;
 };
 
+struct cpython_layout;
+
 /* Reserves memory (mmap, touched as it fills). Not from a handler. Idempotent. 0 or -errno. */
 int codes_prepare(void);
+
+/*
+ * The id of the code object at this address, copying what struct code has if it is new: 0 when the
+ * table is full or was not prepared. From the handler (any number at once), while a frame of the
+ * interrupted thread keeps the object alive. A code object that took a dead one's address is told
+ * from it by its strings, line table and first line. Texts and tables of absurd length are cut.
+ */
+uint32_t codes_intern(const struct cpython_layout *layout, uintptr_t code);
 
 /* How many ids were given, and how often the table was full. */
 uint32_t codes_count(void);

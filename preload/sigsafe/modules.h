@@ -33,20 +33,22 @@ struct module_table {
 
 /*
  * Makes and publishes a new snapshot if the loader's counters changed since the last (or there is
- * none). Not from a handler. One caller at a time gets to work, others return at once. 0 or -errno.
+ * none). Not from a handler. One caller at a time gets to work, others return at once. While a thread is
+ * between modules_withdraw and its own modules_refresh, the others' refresh changes nothing. 0 or -errno.
  */
 int modules_refresh(void);
 
 /* For the handler and for emission: the current table (NULL before the first refresh), which stays
- * valid until modules_release. Wait-free, nests. */
+ * valid until modules_release by the same thread. Wait-free, nests. */
 const struct module_table *modules_acquire(void);
-void modules_release(const struct module_table *table);
+void modules_release(const struct module_table *table); /* takes NULL */
 
 /* Binary search; NULL when no module has this pc. */
 const struct module *modules_find(const struct module_table *table, uintptr_t pc);
 
 /* Before the host's dlclose: unpublishes the table and waits (bounded) until no handler uses it, so that
- * nothing reads unwind tables that are about to be unmapped. modules_refresh brings it back. */
+ * nothing reads unwind tables that are about to be unmapped. modules_refresh, by the same thread after dlclose
+ * returned, brings it back; if subs changed it has also called peek_forget and unwind_forget. */
 void modules_withdraw(void);
 
 /* In a forked child, where no other thread runs: counts of users in flight start again from zero. */

@@ -38,6 +38,8 @@ const char *python_version(void);
 struct python_thread {
 	uintptr_t thread_states[4]; /* recently found to be this thread's */
 	unsigned next;
+	uintptr_t interpreters; /* how many had been made when all were last searched */
+	unsigned wait;          /* samples to let pass before searching again */
 };
 
 /* From the handler: sp is the interrupted stack pointer, stack_high the end of this thread's stack. */

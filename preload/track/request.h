@@ -65,9 +65,14 @@ struct request {
 	struct request_address peer;
 	struct request_address upstream; /* role proxy: our end of the connection it was passed on by */
 
-	void *samples;                  /* owned by init.c's callbacks (sample room); atomic list */
-	uint64_t cpu_ns;                /* atomic sum over threads, by the same */
-	uint32_t threads;               /* atomic: how many segments' threads were distinct */
+	/* For those behind the callbacks (init.c); zero when the request begins, else untouched here. */
+	void *samples;                  /* atomic list of struct stacks */
+	uint64_t cpu_ns;                /* atomic sum over threads */
+	uint32_t tids[4];               /* atomic: the first threads that worked for it */
+	uint32_t threads;               /* atomic: how many of them */
+	uint32_t rate;
+	int32_t clock;                  /* enum clock_kind of the last thread that worked for it */
+	int32_t clock_error;
 
 	enum wire_protocol protocol;
 	union {

@@ -7,6 +7,7 @@
 #ifndef REQPROF_WIRE_UWSGI_H
 #define REQPROF_WIRE_UWSGI_H
 
+#include "preload/wire/target.h"
 #include "preload/wire/wire.h"
 
 enum uwsgi_stage { UWSGI_HEAD, UWSGI_BODY, UWSGI_DONE };
@@ -15,25 +16,30 @@ struct uwsgi_request {
 	struct wire_facts facts; /* path from PATH_INFO, else REQUEST_URI without its query */
 	enum uwsgi_stage stage;
 	bool started;
-	/* internal to uwsgi.c below; add as needed, keep the whole struct under 3 KiB */
+	/* internal to uwsgi.c below; the whole struct stays under 3 KiB */
 	uint8_t state;
 	uint8_t header[4];
 	uint8_t header_len;
-	uint32_t vars_left;
-	uint32_t item_len;
-	uint32_t item_done;
-	uint8_t key_len;
-	char key[32];
-	uint16_t value_len;
-	char value[160];
+	uint8_t variable;   /* which one the value belongs to */
+	uint16_t item_len;  /* of the key or value at hand */
+	uint16_t item_done; /* bytes of it that have been seen */
+	uint16_t vars_left;
+	char item[160]; /* the key, or the value if it is one we want; cut */
 	bool path_is_path_info;
+	bool length_known;
+	bool body_unknown; /* of unknown length */
+	struct target target;
 	uint64_t body_left;
 };
 
 void uwsgi_request_start(struct uwsgi_request *r);
 
-/* As http1_request_feed. keep_alive is false: one request per connection unless the variables say
- * UWSGI_... otherwise; a body of unknown length (chunked input relayed) is UWSGI_BODY until close. */
+/*
+ * As http1_request_feed. keep_alive is false: routers open one connection per request. A body of
+ * unknown length (no CONTENT_LENGTH but HTTP_TRANSFER_ENCODING, as with --http-chunked-input; or one that
+ * is no number) is UWSGI_BODY until close. WIRE_NOT: modifier1 is not 0, there are no variables, or
+ * their lengths do not add up to the packet's.
+ */
 ssize_t uwsgi_request_feed(struct uwsgi_request *r, const void *bytes, size_t len);
 ssize_t uwsgi_request_skip(struct uwsgi_request *r, uint64_t len);
 

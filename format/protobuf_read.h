@@ -1,0 +1,53 @@
+/*
+ * The protobuf wire format, read from memory: varints, fixed words and length-delimited bytes. Any
+ * bytes are survived; every failure says where and why. No allocation.
+ */
+#ifndef REQPROF_FORMAT_PROTOBUF_READ_H
+#define REQPROF_FORMAT_PROTOBUF_READ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/profile.h"
+
+enum protobuf_wire { PROTOBUF_VARINT = 0, PROTOBUF_64 = 1, PROTOBUF_BYTES = 2, PROTOBUF_32 = 5 };
+
+struct protobuf_cursor {
+	const uint8_t *at, *end;
+};
+
+struct protobuf_field {
+	uint32_t number;
+	unsigned wire;
+	uint64_t value;               /* varint */
+	struct protobuf_cursor bytes; /* length-delimited and fixed */
+	const uint8_t *start;
+};
+
+/* What errors are told to. */
+struct protobuf_report {
+	const uint8_t *start; /* offsets count from here */
+	struct profile_error *error;
+};
+
+/* Always false. */
+bool protobuf_bad(const struct protobuf_report *report, const uint8_t *where, const char *reason);
+
+/* These move the cursor, and return false after protobuf_bad. */
+bool protobuf_varint(const struct protobuf_report *report, struct protobuf_cursor *c,
+		     uint64_t *value);
+bool protobuf_field(const struct protobuf_report *report, struct protobuf_cursor *c,
+		    struct protobuf_field *f);
+
+/* Is the field of this kind? */
+bool protobuf_want(const struct protobuf_report *report, const struct protobuf_field *f,
+		   enum protobuf_wire wire);
+/* A repeated number stands alone or packed: adds how many there are. */
+bool protobuf_count(const struct protobuf_report *report, const struct protobuf_field *f,
+		    size_t *count);
+/* Stores them, after protobuf_count has said how many. */
+size_t protobuf_numbers(const struct protobuf_report *report, const struct protobuf_field *f,
+			uint64_t *to);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * A finished request becomes calls on format/profile_write and one file. Runs on the host's thread
+ * after the request's last byte, outside the signal handler; no allocation.
+ */
+#ifndef REQPROF_EMIT_EMIT_H
+#define REQPROF_EMIT_EMIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "preload/sample/clock.h"
+#include "preload/sigsafe/stacks.h"
+#include "preload/track/request.h"
+
+enum { EMIT_SCRATCH = 2 * 1024 * 1024 };
+
+struct emit_job {
+	const struct request *request;
+	const struct stacks *stacks; /* a list, no longer written to */
+	const char *directory;
+	uint32_t pid;
+	uint64_t counter;
+	enum clock_kind clock;
+	int clock_error;
+	uint32_t rate;
+	const char *python;
+	void *scratch; /* EMIT_SCRATCH bytes, page-aligned, content of no interest */
+	/* out */
+	uint64_t samples, incomplete, lost, nested, tail;
+};
+
+/* Writes the profile. 0, or -errno: then there is no file. */
+int emit_profile(struct emit_job *job);
+
+#endif

@@ -1,0 +1,120 @@
+#include "preload/emit/locations.h"
+
+#include <string.h>
+
+#include "preload/sigsafe/codes.h"
+
+static uint32_t locations_mapping(struct locations *l, const struct module *module)
+{
+	size_t index = (size_t)(module - l->modules->modules);
+	struct profile_text path = { module->path, strlen(module->path) };
+
+	if (index < LOCATIONS_MODULES_MAX && l->of_module[index])
+		return l->of_module[index];
+	uint32_t mapping = profile_write_mapping(l->writer, module->start, module->end,
+						 module->file_offset, path, module->build_id,
+						 module->build_id_len);
+	if (index < LOCATIONS_MODULES_MAX)
+		l->of_module[index] = mapping;
+	return mapping;
+}
+
+void locations_start(struct locations *l, struct profile_writer *writer, void *memory)
+{
+	size_t modules;
+
+	l->writer = writer;
+	l->modules = modules_acquire();
+	l->of_node = memory;
+	l->of_module = l->of_node + STACKS_NODES_MAX;
+	l->of_code = l->of_module + LOCATIONS_MODULES_MAX;
+	modules = l->modules ? l->modules->count : 0;
+	memset(l->of_module, 0,
+	       (modules < LOCATIONS_MODULES_MAX ? modules : LOCATIONS_MODULES_MAX) * sizeof(uint32_t));
+	memset(l->of_code, 0, LOCATIONS_CODES * 2 * sizeof(uint32_t));
+	for (size_t i = 0; i < modules; i++)
+		if (l->modules->modules[i].is_main)
+			locations_mapping(l, &l->modules->modules[i]);
+}
+
+void locations_tree(struct locations *l, const struct stacks *tree)
+{
+	memset(l->of_node, 0, tree->n_nodes * sizeof(uint32_t));
+}
+
+static struct profile_text locations_text(struct code_text text)
+{
+	return (struct profile_text){ text.bytes, text.len };
+}
+
+static uint32_t locations_function(struct locations *l, uint32_t id, const struct code *code)
+{
+	uint32_t *entry = &l->of_code[2 * (id % LOCATIONS_CODES)];
+
+	if (entry[0] != id) {
+		entry[0] = id;
+		entry[1] = profile_write_function(l->writer, locations_text(code->qualname),
+						  locations_text(code->name),
+						  locations_text(code->filename), code->first_line);
+	}
+	return entry[1];
+}
+
+static uint32_t locations_python(struct locations *l, uint64_t key)
+{
+	uint32_t id = (uint32_t)(key >> 32) & 0x7fffffffu;
+	int32_t lasti = (int32_t)(uint32_t)key;
+	const struct code *code = codes_get(id);
+	const struct profile_text unknown = { "[unknown Python function]", 25 };
+	const struct profile_text none = { "", 0 };
+
+	if (!code)
+		return profile_write_line_location(
+			l->writer, profile_write_function(l->writer, unknown, none, none, 0), 0);
+	return profile_write_line_location(l->writer, locations_function(l, id, code),
+					   codes_line(code, lasti));
+}
+
+static uint32_t locations_native(struct locations *l, uint64_t key)
+{
+	uintptr_t pc = (uintptr_t)(key & ~STACKS_KEY_EXACT);
+	/* Of a return address, the instruction before it: it may be the first of another line or function. */
+	uintptr_t address = key & STACKS_KEY_EXACT ? pc : pc - 1;
+	const struct module *module = l->modules ? modules_find(l->modules, address) : NULL;
+
+	return profile_write_native_location(l->writer, module ? locations_mapping(l, module) : 0,
+					     address);
+}
+
+size_t locations_stack(struct locations *l, const struct stacks *tree, uint32_t node,
+		       uint32_t stack[STACKS_DEPTH_MAX])
+{
+	size_t depth = 0;
+
+	for (; node != STACKS_ROOT && depth < STACKS_DEPTH_MAX; node = tree->nodes[node].parent) {
+		uint64_t key = tree->nodes[node].key;
+
+		if (!l->of_node[node])
+			l->of_node[node] = key & STACKS_KEY_PYTHON ? locations_python(l, key) :
+								     locations_native(l, key);
+		stack[depth++] = l->of_node[node];
+	}
+	return depth;
+}
+
+void locations_end(struct locations *l)
+{
+	modules_release(l->modules);
+}
+
+const char *locations_executable(void)
+{
+	const struct module_table *modules = modules_acquire();
+	const char *path = "";
+
+	for (size_t i = 0; modules && i < modules->count; i++)
+		if (modules->modules[i].is_main)
+			path = modules->modules[i].path; /* paths live as long as the process */
+	modules_release(modules);
+	return path;
+}

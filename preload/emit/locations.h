@@ -1,0 +1,42 @@
+/*
+ * Frames of a stack tree become locations of a profile: each frame's location is written once, with
+ * its mapping or function before it.
+ */
+#ifndef REQPROF_EMIT_LOCATIONS_H
+#define REQPROF_EMIT_LOCATIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/profile.h"
+#include "preload/sigsafe/modules.h"
+#include "preload/sigsafe/stacks.h"
+
+enum {
+	LOCATIONS_MODULES_MAX = 4096,
+	LOCATIONS_CODES = 8192, /* slots of the cache from code to function */
+	LOCATIONS_BYTES = STACKS_NODES_MAX * sizeof(uint32_t) + LOCATIONS_MODULES_MAX * sizeof(uint32_t) +
+			  LOCATIONS_CODES * 2 * sizeof(uint32_t),
+};
+
+struct locations {
+	struct profile_writer *writer;
+	const struct module_table *modules;
+	uint32_t *of_node;    /* location of each node of the current tree, 0: not written yet */
+	uint32_t *of_module;  /* mapping of each module, 0: not written yet */
+	uint32_t *of_code;    /* pairs of code id and function */
+};
+
+/* memory: LOCATIONS_BYTES. Writes the main program's mapping, which must be the first. */
+void locations_start(struct locations *l, struct profile_writer *writer, void *memory);
+/* From here on, nodes are those of this tree. */
+void locations_tree(struct locations *l, const struct stacks *tree);
+/* The locations of a node and its ancestors, leaf first; returns how many. */
+size_t locations_stack(struct locations *l, const struct stacks *tree, uint32_t node,
+		       uint32_t stack[STACKS_DEPTH_MAX]);
+void locations_end(struct locations *l);
+
+/* Path of the main program, or "" before the modules are known. */
+const char *locations_executable(void);
+
+#endif

@@ -1,0 +1,257 @@
+/*
+ * Start, stop and fork, in order; connects the rooms. Read it first.
+ *
+ * The constructor only remembers: settings, libc's functions, the callbacks. Everything else (the
+ * control page, signal, clocks, memory) waits for the process's first request, so that a process
+ * that serves nothing pays nothing.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "preload/control/control.h"
+#include "preload/emit/emit.h"
+#include "preload/hook/guard.h"
+#include "preload/hook/real.h"
+#include "preload/ours.h"
+#include "preload/sample/sample.h"
+#include "preload/sample/signal.h"
+#include "preload/settings.h"
+#include "preload/sigsafe/codes.h"
+#include "preload/sigsafe/modules.h"
+#include "preload/sigsafe/python.h"
+#include "preload/sigsafe/raw.h"
+#include "preload/track/track.h"
+
+_Static_assert((int)SAMPLE_SCRATCH >= (int)EMIT_SCRATCH, "a profile is written in the scratch memory");
+
+static const uint64_t LOOK_AGAIN_NS = 100000000; /* for newly loaded modules, an interpreter among them */
+
+static struct settings settings;
+static uint32_t process_id;
+static uint64_t files_begun;       /* atomic: the counter in names */
+static uint64_t looked_ns;         /* atomic: when modules were last looked at; 0: never */
+static uint32_t preparing;         /* one thread at a time */
+static uint64_t overflows_told;    /* atomic */
+
+static uint64_t init_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* What the handler will need and cannot get for itself. */
+static void init_prepare(uint64_t now)
+{
+	uint64_t looked = __atomic_load_n(&looked_ns, __ATOMIC_ACQUIRE);
+
+	if ((looked && now - looked < LOOK_AGAIN_NS) ||
+	    __atomic_exchange_n(&preparing, 1, __ATOMIC_ACQUIRE))
+		return;
+	if (!looked) {
+		codes_prepare();
+		sample_on_thread_end(track_thread_ends);
+	}
+	modules_refresh();
+	python_find();
+	control_note_python(python_version());
+	__atomic_store_n(&looked_ns, now, __ATOMIC_RELEASE);
+	__atomic_store_n(&preparing, 0, __ATOMIC_RELEASE);
+}
+
+/* ---- callbacks of track ---- */
+
+static void init_began(struct request *r)
+{
+	uint64_t now = init_now();
+
+	control_join(now);
+	control_count(CONTROL_requests_seen, 1);
+	if (!control_enabled()) {
+		control_count(CONTROL_skipped_off, 1);
+		return;
+	}
+	r->profiled = true;
+	r->rate = control_rate();
+	control_count(CONTROL_requests_profiled, 1);
+	init_prepare(now);
+}
+
+static void init_count_clock(const struct clock *clock)
+{
+	control_count(clock->kind == CLOCK_PERF_USER	? CONTROL_threads_perf :
+		      clock->kind == CLOCK_THREAD_TIMER ? CONTROL_threads_timer :
+							  CONTROL_threads_none,
+		      1);
+	if (clock->kind != CLOCK_PERF_USER)
+		control_note_clock_error(-clock->error);
+}
+
+static void init_note_thread(struct request *r, uint32_t tid)
+{
+	for (size_t i = 0; i < sizeof(r->tids) / sizeof(r->tids[0]); i++) {
+		uint32_t none = 0;
+
+		if (__atomic_load_n(&r->tids[i], __ATOMIC_RELAXED) == tid)
+			return;
+		if (__atomic_compare_exchange_n(&r->tids[i], &none, tid, false, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED)) {
+			__atomic_fetch_add(&r->threads, 1, __ATOMIC_RELAXED);
+			return;
+		}
+		if (none == tid)
+			return;
+	}
+}
+
+static void init_resumed(struct request *r)
+{
+	struct sample_settings wanted = { r->rate, settings.signal, settings.stacks };
+	bool made;
+	struct sample_thread *thread = sample_thread_get(&wanted, &made);
+
+	if (!thread || !sample_start(thread, (struct stacks **)&r->samples)) {
+		control_count(CONTROL_skipped_no_memory, 1);
+		return;
+	}
+	if (made)
+		init_count_clock(&thread->clock);
+	init_note_thread(r, thread->tid);
+	r->clock = (int32_t)thread->clock.kind;
+	r->clock_error = thread->clock.error;
+}
+
+static void init_paused(struct request *r)
+{
+	struct sample_thread *thread = sample_thread_self();
+	uint64_t overflows = signal_queue_overflows();
+
+	if (!thread)
+		return;
+	__atomic_fetch_add(&r->cpu_ns, sample_stop(thread, (struct stacks **)&r->samples),
+			   __ATOMIC_RELAXED);
+	control_count(CONTROL_lost_late, thread->handler.late - thread->late_told);
+	thread->late_told = thread->handler.late;
+	control_count(CONTROL_lost_foreign, thread->handler.foreign - thread->foreign_told);
+	thread->foreign_told = thread->handler.foreign;
+	if (overflows)
+		control_count(CONTROL_lost_signal_queue,
+			      overflows -
+				      __atomic_exchange_n(&overflows_told, overflows, __ATOMIC_RELAXED));
+}
+
+static void init_write_profile(const struct request *r, const struct stacks *stacks,
+			       struct sample_thread *thread)
+{
+	struct emit_job job = {
+		.request = r,
+		.stacks = stacks,
+		.directory = settings.directory,
+		.pid = process_id,
+		.counter = __atomic_add_fetch(&files_begun, 1, __ATOMIC_RELAXED),
+		.clock = (enum clock_kind)r->clock,
+		.clock_error = r->clock_error,
+		.rate = r->rate,
+		.python = python_version(),
+		.scratch = sample_scratch(thread),
+	};
+	int result = job.scratch ? emit_profile(&job) : -ENOMEM;
+
+	sample_scratch_done(thread, job.scratch);
+	control_count(CONTROL_samples, job.samples);
+	control_count(CONTROL_samples_incomplete, job.incomplete);
+	control_count(CONTROL_lost_buffer_full, job.lost);
+	control_count(CONTROL_lost_nested, job.nested);
+	if (result == 0) {
+		control_count(CONTROL_files_written, 1);
+	} else {
+		control_count(CONTROL_files_failed, 1);
+		control_note_file_error(-result);
+	}
+}
+
+static void init_finished(struct request *r)
+{
+	struct sample_thread *thread = sample_thread_self();
+	struct stacks *stacks = __atomic_exchange_n((struct stacks **)&r->samples, NULL,
+						    __ATOMIC_ACQ_REL);
+
+	if (!r->profiled)
+		return;
+	init_write_profile(r, stacks, thread);
+	sample_discard(thread, stacks);
+}
+
+static void init_connection_abandoned(void)
+{
+	control_count(CONTROL_connections_abandoned, 1);
+}
+
+static void init_pipeline_dropped(unsigned requests)
+{
+	control_count(CONTROL_skipped_pipeline, requests);
+}
+
+static const struct track_callbacks callbacks = {
+	.began = init_began,
+	.resumed = init_resumed,
+	.paused = init_paused,
+	.finished = init_finished,
+	.connection_abandoned = init_connection_abandoned,
+	.pipeline_dropped = init_pipeline_dropped,
+};
+
+/* ---- fork ---- */
+
+/* Only the forking thread is here, and none of our locks is held by it (it is in the host's code). */
+static void init_postfork_child(void)
+{
+	unsigned lost;
+
+	hook_vforked = 0;
+	ours_postfork_child(); /* before sample: closes what its clocks hold */
+	modules_postfork_child();
+	lost = track_postfork_child();
+	sample_postfork_child();
+	control_postfork_child();
+	preparing = 0;
+	process_id = (uint32_t)raw_getpid();
+	files_begun = 0;
+	control_count(CONTROL_skipped_fork, lost);
+}
+
+/* ---- start and stop ---- */
+
+__attribute__((constructor)) static void init_start(void)
+{
+	struct timespec now;
+	struct control_settings control = { .directory = settings.directory };
+
+	real_resolve();
+	settings_read(&settings);
+	if (!settings.usable)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	process_id = (uint32_t)raw_getpid();
+	control.enabled = settings.enabled;
+	control.rate = settings.rate;
+	control.root_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	control.root_pid = process_id;
+	control_configure(&control);
+	track_start(&callbacks);
+	pthread_atfork(NULL, NULL, init_postfork_child);
+	hook_active = true;
+}
+
+/* exit() was called: what has ended and not been written yet is written now. */
+__attribute__((destructor)) static void init_stop(void)
+{
+	if (hook_enter()) {
+		track_thread_ends();
+		hook_leave();
+	}
+}

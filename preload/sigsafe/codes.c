@@ -1,0 +1,330 @@
+#include "preload/sigsafe/codes.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "preload/sigsafe/cpython/layout.h"
+#include "preload/sigsafe/cpython/lines.h"
+#include "preload/sigsafe/cpython/load.h"
+#include "preload/sigsafe/cpython/text.h"
+#include "preload/sigsafe/peek.h"
+#include "preload/sigsafe/raw.h"
+
+enum {
+	UNIT = 64, /* entries are found by their offset in these: 19 bits for 32 MiB */
+	UNIT_BITS = 19,
+	SLOTS_MAX = 65536,
+	SLOTS_MIN = 2048,
+	ARENA_PER_SLOT = 512, /* an entry with its texts and line table takes about as much */
+	PROBES_MAX = 64,
+	FILENAMES = 1024,
+	FILENAME_LEN_MAX = 1024,
+	NAME_LEN_MAX = 512,
+	LINE_TABLE_LEN_MAX = 65536 - 64, /* what one peek_ok can prove */
+};
+
+/* What tells code objects apart: their addresses are reused soon after they die, but not together
+ * with all of these. */
+struct key {
+	uintptr_t code, filename, name, qualname, line_table;
+	int32_t first_line;
+};
+
+struct entry {
+	struct key key; /* with id: in the first cache line */
+	uint32_t id;
+	struct code code;
+	/* line table and texts follow */
+} __attribute__((aligned(UNIT)));
+
+/*
+ * All in one mapping: this header, slots, index, arena. Everything but the atomics is constant once
+ * the table is published; entries are once their slot or index word is.
+ */
+struct table {
+	uint32_t slots, ids; /* how many there are, a power of two; and may be given */
+	size_t arena_len;
+	uint8_t *arena;
+	_Atomic uint32_t *slot;  /* entry's unit | tag << UNIT_BITS; 0: free. Open addressing */
+	_Atomic uint32_t *index; /* by id: entry's unit */
+	_Atomic size_t used;     /* of the arena; unit 0 is not given, so that 0 can mean none */
+	_Atomic uint32_t count;  /* ids given */
+	_Atomic uint64_t full;
+	_Atomic uint32_t filenames[FILENAMES]; /* by address: unit of an entry with this filename */
+};
+
+static struct table *_Atomic codes_table; /* set once by codes_prepare */
+
+static struct table *table_map(uint32_t slots)
+{
+	size_t slot_len = slots * sizeof(uint32_t);
+	size_t header_len = (sizeof(struct table) + UNIT - 1) / UNIT * UNIT;
+	size_t arena_len = (size_t)slots * ARENA_PER_SLOT, len = header_len + 2 * slot_len + arena_len;
+	uint8_t *base = raw_mmap(NULL, len, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct table *table = (struct table *)base;
+
+	if (raw_failed(base))
+		return NULL;
+	table->slots = slots;
+	table->ids = slots / 4 * 3;
+	table->slot = (_Atomic uint32_t *)(base + header_len);
+	table->index = (_Atomic uint32_t *)(base + header_len + slot_len);
+	table->arena = base + header_len + 2 * slot_len;
+	table->arena_len = arena_len;
+	table->used = UNIT;
+	return table;
+}
+
+static void table_unmap(struct table *table)
+{
+	raw_munmap(table, (size_t)(table->arena + table->arena_len - (uint8_t *)table));
+}
+
+int codes_prepare(void)
+{
+	struct table *table = NULL, *none = NULL;
+
+	if (__atomic_load_n(&codes_table, __ATOMIC_ACQUIRE))
+		return 0;
+	for (uint32_t slots = SLOTS_MAX; !table && slots >= SLOTS_MIN; slots /= 2)
+		table = table_map(slots);
+	if (!table)
+		return -ENOMEM;
+	if (!__atomic_compare_exchange_n(&codes_table, &none, table, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE))
+		table_unmap(table); /* another thread was first */
+	return 0;
+}
+
+static struct entry *entry_at(const struct table *table, uint32_t unit)
+{
+	return (struct entry *)(table->arena + (size_t)unit * UNIT);
+}
+
+/* ---- adding an entry ---- */
+
+static bool claim_units(struct table *table, size_t len, size_t *offset)
+{
+	*offset = __atomic_load_n(&table->used, __ATOMIC_RELAXED);
+	do {
+		if (len > table->arena_len - *offset)
+			return false;
+	} while (!__atomic_compare_exchange_n(&table->used, offset, *offset + len, true,
+					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return true;
+}
+
+static uint32_t claim_id(struct table *table)
+{
+	uint32_t count = __atomic_load_n(&table->count, __ATOMIC_RELAXED);
+
+	do {
+		if (count + 1 >= table->ids)
+			return 0;
+	} while (!__atomic_compare_exchange_n(&table->count, &count, count + 1, true,
+					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return count + 1;
+}
+
+struct bytes {
+	uintptr_t data;
+	size_t len;
+};
+
+static struct bytes bytes_open(const struct cpython_layout *layout, uintptr_t object)
+{
+	struct bytes bytes = { 0 };
+	size_t len;
+
+	if (!load_plausible(object) || !peek_ok(object, layout->bytes.data))
+		return bytes;
+	len = load_word(object + layout->bytes.length);
+	if (len > LINE_TABLE_LEN_MAX || !peek_ok(object + layout->bytes.data, len))
+		return bytes;
+	bytes.data = object + layout->bytes.data;
+	bytes.len = len;
+	return bytes;
+}
+
+static _Atomic uint32_t *filename_slot(struct table *table, uintptr_t filename)
+{
+	return &table->filenames[(filename >> 4) * 0x9e3779b97f4a7c15 >> 54];
+}
+
+/* Functions of one file have one filename object; its text is kept once. */
+static const char *filename_known(struct table *table, uintptr_t object, const struct text *text)
+{
+	uint32_t unit = __atomic_load_n(filename_slot(table, object), __ATOMIC_ACQUIRE);
+	const struct entry *entry = entry_at(table, unit);
+
+	if (unit == 0 || !text->ascii || entry->key.filename != object ||
+	    entry->code.filename.len != text->chars ||
+	    memcmp(entry->code.filename.bytes, (const void *)text->data, text->chars) != 0)
+		return NULL;
+	return entry->code.filename.bytes;
+}
+
+static struct code_text append(const struct text *text, size_t len, char **at)
+{
+	struct code_text result = { *at, (uint32_t)len };
+
+	text_write(text, *at, len);
+	(*at)[len] = '\0';
+	*at += len + 1;
+	return result;
+}
+
+/* The unit of a new entry; 0 when there is no room. */
+static uint32_t entry_make(struct table *table, const struct cpython_layout *layout,
+			   const struct key *key)
+{
+	struct text filename = text_open(layout, key->filename, FILENAME_LEN_MAX);
+	struct text name = text_open(layout, key->name, NAME_LEN_MAX);
+	struct text qualname = text_open(layout, key->qualname, NAME_LEN_MAX);
+	struct bytes lines = bytes_open(layout, key->line_table);
+	const char *known = filename_known(table, key->filename, &filename);
+	size_t filename_len = text_write(&filename, NULL, FILENAME_LEN_MAX);
+	size_t name_len = text_write(&name, NULL, NAME_LEN_MAX);
+	size_t qualname_len = text_write(&qualname, NULL, NAME_LEN_MAX);
+	bool one_name = key->name == key->qualname;
+	size_t len = sizeof(struct entry) + lines.len + (known ? 0 : filename_len + 1) + name_len +
+		     1 + (one_name ? 0 : qualname_len + 1);
+	size_t offset;
+	struct entry *entry;
+	char *at;
+
+	len = (len + UNIT - 1) / UNIT * UNIT;
+	if (!claim_units(table, len, &offset))
+		return 0;
+	entry = entry_at(table, (uint32_t)(offset / UNIT));
+	entry->id = claim_id(table);
+	if (entry->id == 0)
+		return 0;
+	entry->key = *key;
+	at = (char *)(entry + 1);
+	memcpy(at, (const void *)lines.data, lines.len);
+	entry->code.first_line = key->first_line;
+	entry->code.line_format = lines.len ? layout->line_format : LINES_NONE;
+	entry->code.line_table = (const uint8_t *)at;
+	entry->code.line_table_len = (uint32_t)lines.len;
+	at += lines.len;
+	entry->code.name = append(&name, name_len, &at);
+	entry->code.qualname = one_name ? entry->code.name : append(&qualname, qualname_len, &at);
+	if (known)
+		entry->code.filename = (struct code_text){ known, (uint32_t)filename_len };
+	else
+		entry->code.filename = append(&filename, filename_len, &at);
+
+	__atomic_store_n(&table->index[entry->id], (uint32_t)(offset / UNIT), __ATOMIC_RELEASE);
+	__atomic_store_n(filename_slot(table, key->filename), (uint32_t)(offset / UNIT),
+			 __ATOMIC_RELEASE);
+	return (uint32_t)(offset / UNIT);
+}
+
+/* ---- looking up ---- */
+
+static struct key key_read(const struct cpython_layout *layout, uintptr_t code)
+{
+	struct key key = {
+		.code = code,
+		.filename = load_word(code + layout->code.filename),
+		.name = load_word(code + layout->code.name),
+		.line_table = load_word(code + layout->code.line_table),
+		.first_line = load_int(code + layout->code.first_line),
+	};
+
+	key.qualname = layout->code.qualname == CPYTHON_NOWHERE
+			       ? key.name
+			       : load_word(code + layout->code.qualname);
+	return key;
+}
+
+static bool key_equal(const struct key *a, const struct key *b)
+{
+	return a->code == b->code && a->filename == b->filename && a->name == b->name &&
+	       a->qualname == b->qualname && a->line_table == b->line_table &&
+	       a->first_line == b->first_line;
+}
+
+static uint64_t key_hash(const struct key *key)
+{
+	uint64_t hash = (key->code >> 4) * 0x9e3779b97f4a7c15 +
+			(key->line_table >> 4) * 0xd6e8feb86659fd93 + (uint32_t)key->first_line;
+
+	return (hash ^ hash >> 32) * 0x9e3779b97f4a7c15;
+}
+
+uint32_t codes_intern(const struct cpython_layout *layout, uintptr_t code)
+{
+	struct table *table = __atomic_load_n(&codes_table, __ATOMIC_ACQUIRE);
+	uint32_t unit = 0, tag, at;
+	struct key key;
+	uint64_t hash;
+
+	if (!table)
+		return 0;
+	key = key_read(layout, code);
+	hash = key_hash(&key);
+	tag = (uint32_t)(hash >> 32) >> UNIT_BITS << UNIT_BITS;
+	at = (uint32_t)hash;
+	for (unsigned probe = 0; probe < PROBES_MAX; probe++, at++) {
+		_Atomic uint32_t *slot = &table->slot[at & (table->slots - 1)];
+		uint32_t found = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+
+		if (found == 0) {
+			/* Another handler may add the same code now: then one of the two is not used. */
+			if (unit == 0)
+				unit = entry_make(table, layout, &key);
+			if (unit == 0)
+				break;
+			if (__atomic_compare_exchange_n(slot, &found, unit | tag, false,
+							__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+				return entry_at(table, unit)->id;
+		}
+		if (found >> UNIT_BITS == tag >> UNIT_BITS) {
+			const struct entry *entry = entry_at(table, found & ((1u << UNIT_BITS) - 1));
+
+			if (key_equal(&entry->key, &key))
+				return entry->id;
+		}
+	}
+	if (unit != 0)
+		return entry_at(table, unit)->id;
+	__atomic_fetch_add(&table->full, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* ---- reading ---- */
+
+uint32_t codes_count(void)
+{
+	const struct table *table = __atomic_load_n(&codes_table, __ATOMIC_ACQUIRE);
+
+	return table ? __atomic_load_n(&table->count, __ATOMIC_RELAXED) : 0;
+}
+
+uint64_t codes_full(void)
+{
+	const struct table *table = __atomic_load_n(&codes_table, __ATOMIC_ACQUIRE);
+
+	return table ? __atomic_load_n(&table->full, __ATOMIC_RELAXED) : 0;
+}
+
+const struct code *codes_get(uint32_t id)
+{
+	const struct table *table = __atomic_load_n(&codes_table, __ATOMIC_ACQUIRE);
+	uint32_t unit;
+
+	if (!table || id == 0 || id >= table->ids)
+		return NULL;
+	unit = __atomic_load_n(&table->index[id], __ATOMIC_ACQUIRE);
+	return unit ? &entry_at(table, unit)->code : NULL;
+}
+
+int codes_line(const struct code *code, int32_t lasti)
+{
+	return lines_at(code->line_format, code->line_table, code->line_table_len, code->first_line,
+			lasti);
+}

@@ -1,0 +1,17 @@
+#include "preload/sigsafe/cpython/layout.h"
+
+#include <stddef.h>
+
+#include "preload/sigsafe/cpython/v3_11.h"
+
+static const struct cpython_layout *const layouts[] = {
+	&cpython_3_11,
+};
+
+const struct cpython_layout *layout_find(unsigned major, unsigned minor)
+{
+	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++)
+		if (major == 3 && layouts[i]->minor == minor)
+			return layouts[i];
+	return NULL;
+}

@@ -1,0 +1,94 @@
+/*
+ * Where CPython keeps what a stack walk reads: one table per minor version, byte offsets in release
+ * builds with a GIL on x86-64. A new version is a header v3_NN.h with its table and a row in
+ * layout.c. The walkers ask the table, never the version.
+ */
+#ifndef REQPROF_SIGSAFE_CPYTHON_LAYOUT_H
+#define REQPROF_SIGSAFE_CPYTHON_LAYOUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How the handler learns which thread state is the interrupted thread's. */
+enum cpython_thread_rule {
+	THREAD_BY_CFRAME, /* its cframe lies on this thread's C stack */
+	THREAD_BY_API,    /* PyGILState_GetThisThreadState is right, with sub-interpreters too */
+	THREAD_BY_WORDS,  /* its frame's address is found on this thread's C stack */
+};
+
+/* How frames are linked. */
+enum cpython_chain {
+	CHAIN_HEAP,  /* frame objects, one per call and per native activation of the eval loop */
+	CHAIN_STACK, /* frames in the thread's data stack and inside generators */
+};
+
+enum { CPYTHON_NOWHERE = 0xffff }; /* an offset that this version does not have */
+
+struct cpython_layout {
+	uint8_t minor;
+	uint8_t thread_rule; /* enum cpython_thread_rule */
+	uint8_t chain;       /* enum cpython_chain */
+	uint8_t line_format; /* enum code_line_format */
+
+	/* The compiler may publish a new frame before its link to the caller is written: a newest
+	 * frame that has not begun needs proof of who called it. */
+	bool late_link;
+	bool shims;       /* entry frames on the C stack mark native activations */
+	uint8_t tag_bits; /* low bits of a frame's code pointer that are not address */
+
+	/* What types say of themselves; a build where they differ is not the one described here. */
+	uint16_t code_basicsize, generator_basicsize, text_basicsize;
+
+	struct {
+		uint16_t interpreters, next_id, current_thread;
+	} runtime;
+	struct {
+		uint16_t next, threads, id;
+	} interpreter;
+	struct {
+		uint16_t next, interpreter, frame, cframe, root_cframe, chunk, top, size;
+	} thread;
+	struct {
+		uint16_t frame, previous;
+	} cframe;
+	struct {
+		uint16_t previous, code, instruction, owner, is_entry, size;
+	} frame;
+	struct {
+		uint16_t frame, state; /* frame: of the embedded frame in the generator object */
+		int8_t executing;
+	} generator;
+	struct {
+		uint16_t units, stack_size, locals, frame_words, first_line, filename, name, qualname,
+			line_table, instructions;
+	} code;
+	struct {
+		uint16_t length, state, ascii, compact, pointer;
+	} text;
+	struct {
+		uint16_t length, data;
+	} bytes;
+};
+
+/* Owners of a frame (CHAIN_STACK). */
+enum {
+	OWNER_THREAD = 0,
+	OWNER_GENERATOR = 1,
+	OWNER_FRAME_OBJECT = 2,
+	OWNER_ENTRY = 3,  /* shim frames, on the C stack: the mark of a native activation */
+	OWNER_C_STACK = 4,
+};
+
+/* State word of a string. */
+enum { TEXT_KIND_SHIFT = 2, TEXT_KIND_MASK = 7, TEXT_COMPACT = 1 << 5, TEXT_ASCII = 1 << 6 };
+
+/* Of chunks of the data stack, the same in all versions that have them. */
+enum { CHUNK_PREVIOUS = 0, CHUNK_SIZE = 8, CHUNK_TOP = 16, CHUNK_DATA = 24 };
+
+/* Object header and type object, the same in all versions. */
+enum { OBJECT_TYPE = 8, TYPE_BASICSIZE = 32 };
+
+/* The table for 3.minor; NULL when there is none. */
+const struct cpython_layout *layout_find(unsigned major, unsigned minor);
+
+#endif

@@ -1,0 +1,148 @@
+#include "preload/sigsafe/cpython/runtime.h"
+
+#include "preload/sigsafe/cpython/load.h"
+#include "preload/sigsafe/cpython/symbols.h"
+#include "preload/sigsafe/peek.h"
+
+enum { INTERPRETERS_MAX = 1024, LIST_ATTEMPTS = 5 };
+
+struct names {
+	uintptr_t variables, version, version_text, code, generator, coroutine, async_generator,
+		text, none, this_thread;
+};
+
+static bool names_find(struct names *names)
+{
+	const struct symbol symbols[] = {
+		{ "_PyRuntime", &names->variables },
+		{ "Py_Version", &names->version },
+		{ "Py_GetVersion", &names->version_text },
+		{ "PyCode_Type", &names->code },
+		{ "PyGen_Type", &names->generator },
+		{ "PyCoro_Type", &names->coroutine },
+		{ "PyAsyncGen_Type", &names->async_generator },
+		{ "PyUnicode_Type", &names->text },
+		{ "_Py_NoneStruct", &names->none },
+		{ "PyGILState_GetThisThreadState", &names->this_thread },
+	};
+
+	return symbols_find("Py_GetVersion", symbols, sizeof(symbols) / sizeof(symbols[0]));
+}
+
+static unsigned number(const char **text)
+{
+	unsigned value = 0;
+
+	for (; **text >= '0' && **text <= '9' && value < 1000; (*text)++)
+		value = value * 10 + (unsigned)(**text - '0');
+	if (**text == '.')
+		(*text)++;
+	return value;
+}
+
+static void version_read(struct runtime *runtime, const struct names *names)
+{
+	if (names->version) {
+		uintptr_t version = load_word(names->version);
+
+		runtime->major = version >> 24 & 255;
+		runtime->minor = version >> 16 & 255;
+		runtime->micro = version >> 8 & 255;
+	} else {
+		/* Before 3.11 there is only the function; it formats into a static buffer, always the same. */
+		const char *text = ((const char *(*)(void))names->version_text)();
+
+		runtime->major = number(&text);
+		runtime->minor = number(&text);
+		runtime->micro = number(&text);
+	}
+}
+
+static bool basicsize_is(uintptr_t type, uint16_t size)
+{
+	uintptr_t found;
+
+	return peek_word(type + TYPE_BASICSIZE, &found) && found == size;
+}
+
+/*
+ * A build with other structures (debug, free-threaded, patched) must be found out before a handler
+ * reads by the table. The sizes that types state change with every such difference we know of.
+ */
+static const char *objects_check(const struct runtime *runtime)
+{
+	const struct cpython_layout *layout = runtime->layout;
+
+	if (!basicsize_is(runtime->code_type, layout->code_basicsize))
+		return "its code objects have another size than this version's";
+	if (!basicsize_is(runtime->text_type, layout->text_basicsize))
+		return "its strings have another size than this version's";
+	if (!basicsize_is(runtime->generator_types[0], layout->generator_basicsize))
+		return "its generators have another size than this version's";
+	return NULL;
+}
+
+/* The list of interpreters must look like one: it ends with the main interpreter, whose id is 0. */
+static const char *interpreters_check(const struct runtime *runtime, uintptr_t first)
+{
+	const struct cpython_layout *layout = runtime->layout;
+	uintptr_t at = first, next, id, thread, owner;
+
+	for (unsigned i = 0; i < INTERPRETERS_MAX; i++, at = next) {
+		if (!load_plausible(at) || !peek_word(at + layout->interpreter.next, &next) ||
+		    !peek_word(at + layout->interpreter.id, &id) ||
+		    !peek_word(at + layout->interpreter.threads, &thread))
+			return "its list of interpreters cannot be read";
+		if (thread != 0 && (!load_plausible(thread) ||
+				    !peek_word(thread + layout->thread.interpreter, &owner) ||
+				    owner != at))
+			return "its thread states are not where this version has them";
+		if (next == 0)
+			return id == 0 ? NULL : "its list of interpreters has no main one";
+	}
+	return "its list of interpreters has no end";
+}
+
+enum runtime_state runtime_find(struct runtime *runtime, const char **reason)
+{
+	struct names names;
+	uintptr_t first;
+
+	*runtime = (struct runtime){ 0 };
+	if (!names_find(&names))
+		return RUNTIME_NONE;
+	version_read(runtime, &names);
+	runtime->variables = names.variables;
+	runtime->code_type = names.code;
+	runtime->text_type = names.text;
+	runtime->none = names.none;
+	runtime->generator_types[0] = names.generator;
+	runtime->generator_types[1] = names.coroutine;
+	runtime->generator_types[2] = names.async_generator;
+	runtime->this_thread = (uintptr_t(*)(void))names.this_thread;
+
+	*reason = "no stack layout for this version";
+	runtime->layout = layout_find(runtime->major, runtime->minor);
+	if (!runtime->layout)
+		return RUNTIME_UNSUPPORTED;
+	*reason = "it lacks symbols that every known build exports";
+	if (!names.variables || !names.code || !names.generator || !names.coroutine ||
+	    !names.async_generator || !names.text || !names.none || !names.this_thread)
+		return RUNTIME_UNSUPPORTED;
+	if (!peek_word(runtime->variables + runtime->layout->runtime.interpreters, &first))
+		return RUNTIME_UNSUPPORTED;
+	if (first == 0)
+		return RUNTIME_ASLEEP;
+	*reason = objects_check(runtime);
+	if (*reason)
+		return RUNTIME_UNSUPPORTED;
+	/* Threads and interpreters may come and go while we look. */
+	for (unsigned attempt = 0; attempt < LIST_ATTEMPTS; attempt++) {
+		if (!peek_word(runtime->variables + runtime->layout->runtime.interpreters, &first))
+			break;
+		*reason = interpreters_check(runtime, first);
+		if (!*reason)
+			break;
+	}
+	return *reason ? RUNTIME_UNSUPPORTED : RUNTIME_READY;
+}

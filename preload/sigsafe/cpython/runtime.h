@@ -1,0 +1,34 @@
+/*
+ * The CPython in this process: where its variables and types are, and which layout describes it.
+ */
+#ifndef REQPROF_SIGSAFE_CPYTHON_RUNTIME_H
+#define REQPROF_SIGSAFE_CPYTHON_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "preload/sigsafe/cpython/layout.h"
+
+enum { RUNTIME_GENERATORS = 3 }; /* generators, coroutines, asynchronous generators */
+
+struct runtime {
+	const struct cpython_layout *layout; /* NULL: none found, or one we cannot read */
+	uintptr_t variables;                 /* _PyRuntime */
+	uintptr_t code_type, text_type, none;
+	uintptr_t generator_types[RUNTIME_GENERATORS];
+	uintptr_t (*this_thread)(void); /* PyGILState_GetThisThreadState */
+	unsigned major, minor, micro;
+};
+
+enum runtime_state {
+	RUNTIME_NONE,        /* no interpreter is loaded */
+	RUNTIME_ASLEEP,      /* one is loaded, but not initialised */
+	RUNTIME_READY,
+	RUNTIME_UNSUPPORTED, /* one that we cannot read: reason says why */
+};
+
+/* Searches the loaded modules. Not from a handler. reason (for RUNTIME_UNSUPPORTED) is static. */
+enum runtime_state runtime_find(struct runtime *runtime, const char **reason);
+
+#endif

@@ -1,0 +1,213 @@
+#include "preload/sigsafe/cpython/thread.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/uio.h>
+
+#include "preload/sigsafe/cpython/load.h"
+#include "preload/sigsafe/peek.h"
+#include "preload/sigsafe/raw.h"
+
+/*
+ * A thread state that is not known to be ours may be freed while we look at it, even unmapped. So
+ * the beginning of such a structure is copied by one system call, which cannot fault; that it is
+ * ours (its cframe lies on our stack) then also proves that nobody frees it meanwhile.
+ */
+enum {
+	COPY_WORDS = 8, /* holds next, interpreter, cframe of a thread state; next, threads of an interpreter */
+	REMEMBERED = sizeof((struct python_thread){ 0 }.thread_states) / sizeof(uintptr_t),
+	LOOKED_AT = REMEMBERED + 2, /* and the attached one, and the first interpreter */
+	INTERPRETERS_MAX = 32,
+	SCANNED_MAX = 128,     /* thread states in a scan: 1.3 microseconds each */
+	SCANNED_A_SAMPLE = 8, /* on average, when there is never anything new in them */
+};
+
+struct copy {
+	uintptr_t words[COPY_WORDS];
+};
+
+/* Copies structures up to the first that cannot be read; how many it was. */
+static size_t copy_structures(struct copy *copies, const uintptr_t *addresses, size_t count)
+{
+	struct iovec local = { copies, count * sizeof(*copies) }, remote[LOOKED_AT];
+	ssize_t got;
+	size_t done = 0;
+
+	for (size_t i = 0; i < count; i++)
+		remote[i] = (struct iovec){ (void *)addresses[i], sizeof(*copies) };
+	got = raw_process_vm_readv(raw_getpid(), &local, 1, remote, count);
+	if (got >= 0)
+		return (size_t)got / sizeof(*copies);
+	if (got == -EFAULT)
+		return 0;
+	/* Forbidden by a sandbox: a page's proof and a load, with a gap between the two. */
+	while (done < count && peek_copy(&copies[done], addresses[done], sizeof(*copies)))
+		done++;
+	return done;
+}
+
+static bool copy_structure(struct copy *copy, uintptr_t address)
+{
+	return load_plausible(address) && copy_structures(copy, &address, 1) == 1;
+}
+
+static uintptr_t copy_word(const struct copy *copy, uint16_t offset)
+{
+	return copy->words[offset / sizeof(uintptr_t)];
+}
+
+static bool cframe_on_stack(const struct cpython_layout *layout, const struct c_stack *stack,
+			    uintptr_t cframe)
+{
+	return cframe % 8 == 0 && c_stack_has(stack, cframe, layout->cframe.previous + 8u);
+}
+
+static bool remembered(const struct python_thread *memory, uintptr_t state)
+{
+	for (size_t i = 0; i < REMEMBERED; i++)
+		if (memory->thread_states[i] == state)
+			return true;
+	return false;
+}
+
+static void remember(struct python_thread *memory, uintptr_t state)
+{
+	if (!remembered(memory, state))
+		memory->thread_states[memory->next++ % REMEMBERED] = state;
+}
+
+/* The innermost wins: an interpreter may run code of another one on the same thread. */
+struct choice {
+	uintptr_t state, cframe;
+};
+
+static void choice_offer(struct choice *choice, uintptr_t state, uintptr_t cframe)
+{
+	if (!choice->state || cframe < choice->cframe)
+		*choice = (struct choice){ state, cframe };
+}
+
+/* All thread states of all interpreters. Returns how many it read. */
+static size_t scan(const struct runtime *runtime, const struct c_stack *stack, uintptr_t interpreter,
+		 struct choice *choice)
+{
+	const struct cpython_layout *layout = runtime->layout;
+	struct copy copy;
+	size_t seen = 0;
+
+	for (size_t i = 0; i < INTERPRETERS_MAX && copy_structure(&copy, interpreter); i++) {
+		uintptr_t next = copy_word(&copy, layout->interpreter.next);
+		uintptr_t state = copy_word(&copy, layout->interpreter.threads);
+
+		for (; seen < SCANNED_MAX && copy_structure(&copy, state); seen++) {
+			uintptr_t cframe = copy_word(&copy, layout->thread.cframe);
+
+			if (copy_word(&copy, layout->thread.interpreter) == interpreter &&
+			    cframe_on_stack(layout, stack, cframe))
+				choice_offer(choice, state, cframe);
+			state = copy_word(&copy, layout->thread.next);
+		}
+		interpreter = next;
+	}
+	return seen;
+}
+
+struct look {
+	struct choice choice;
+	uintptr_t interpreter; /* the first of the list */
+	bool several, known;   /* interpreters; is a thread state of the only one remembered? */
+};
+
+/* At what we remember and at the attached one, with one system call. */
+static struct look look(const struct runtime *runtime, struct python_thread *memory,
+			const struct c_stack *stack, uintptr_t attached)
+{
+	const struct cpython_layout *layout = runtime->layout;
+	struct look look = { 0 };
+	uintptr_t addresses[LOOKED_AT], *slots[LOOKED_AT];
+	struct copy copies[LOOKED_AT];
+	size_t count = 0, got;
+
+	peek_word(runtime->variables + layout->runtime.interpreters, &look.interpreter);
+	if (!load_plausible(look.interpreter))
+		return look;
+	slots[count] = NULL;
+	addresses[count++] = look.interpreter;
+	if (load_plausible(attached) && !remembered(memory, attached)) {
+		slots[count] = NULL;
+		addresses[count++] = attached;
+	}
+	for (size_t i = 0; i < REMEMBERED; i++) {
+		if (memory->thread_states[i]) {
+			slots[count] = &memory->thread_states[i];
+			addresses[count++] = memory->thread_states[i];
+		}
+	}
+	got = copy_structures(copies, addresses, count);
+	if (got < count && slots[got])
+		*slots[got] = 0; /* unmapped: without it the others can be read next time */
+	look.several = got == 0 || copy_word(&copies[0], layout->interpreter.next) != 0;
+	for (size_t i = 1; i < got; i++) {
+		uintptr_t cframe = copy_word(&copies[i], layout->thread.cframe);
+
+		if (slots[i] && copy_word(&copies[i], layout->thread.interpreter) == look.interpreter)
+			look.known = true;
+		if (cframe_on_stack(layout, stack, cframe))
+			choice_offer(&look.choice, addresses[i], cframe);
+	}
+	return look;
+}
+
+static uintptr_t find_by_cframe(const struct runtime *runtime, struct python_thread *memory,
+				const struct c_stack *stack)
+{
+	const struct cpython_layout *layout = runtime->layout;
+	uintptr_t attached = 0, interpreters = 0;
+	struct look seen;
+	struct choice found;
+	size_t scanned;
+
+	peek_word(runtime->variables + layout->runtime.current_thread, &attached);
+	if (attached && remembered(memory, attached) && peek_ok(attached, sizeof(struct copy)) &&
+	    cframe_on_stack(layout, stack, load_word(attached + layout->thread.cframe)))
+		return attached;
+
+	seen = look(runtime, memory, stack, attached);
+	found = seen.choice;
+	if ((found.state && found.state == attached) ||
+	    (!seen.several && (found.state || seen.known)))
+		goto out;
+	/*
+	 * Without the GIL, in a thread state never seen before, or inside one that is: only the
+	 * lists tell. Most often they tell nothing new (the thread runs no Python), so long ones
+	 * are not asked every time, but always after an interpreter was made.
+	 */
+	peek_word(runtime->variables + layout->runtime.next_id, &interpreters);
+	if (memory->interpreters == interpreters && memory->wait > 0) {
+		memory->wait--;
+		goto out;
+	}
+	memory->interpreters = interpreters;
+	scanned = scan(runtime, stack, seen.interpreter, &found);
+	memory->wait = found.state == seen.choice.state ? (unsigned)scanned / SCANNED_A_SAMPLE : 0;
+out:
+	if (found.state)
+		remember(memory, found.state);
+	return found.state;
+}
+
+uintptr_t thread_find(const struct runtime *runtime, struct python_thread *memory,
+		      const struct c_stack *stack)
+{
+	uintptr_t state;
+
+	switch (runtime->layout->thread_rule) {
+	case THREAD_BY_CFRAME:
+		return find_by_cframe(runtime, memory, stack);
+	case THREAD_BY_API:
+		state = runtime->this_thread();
+		return load_plausible(state) && peek_ok(state, runtime->layout->thread.size) ? state : 0;
+	default:
+		return 0;
+	}
+}

@@ -1,0 +1,18 @@
+/*
+ * The frames of a thread state that belongs to the interrupted thread. Called from the handler, at
+ * any instruction of the interpreter: the chain may be half written, so each frame has to look like
+ * one and to lie where such frames lie before it is believed.
+ */
+#ifndef REQPROF_SIGSAFE_CPYTHON_WALK_H
+#define REQPROF_SIGSAFE_CPYTHON_WALK_H
+
+#include "preload/sigsafe/cpython/runtime.h"
+#include "preload/sigsafe/cpython/thread.h"
+#include "preload/sigsafe/python.h"
+
+/* Frames of the versions that keep them in a data stack (3.11 and later). */
+enum python_result walk_stack_frames(const struct runtime *runtime, uintptr_t state,
+				     const struct c_stack *stack, struct python_frame *frames,
+				     size_t max, size_t *n);
+
+#endif

@@ -1,0 +1,332 @@
+#include "preload/sigsafe/cpython/walk.h"
+
+#include "preload/sigsafe/codes.h"
+#include "preload/sigsafe/cpython/load.h"
+#include "preload/sigsafe/peek.h"
+
+enum {
+	CHUNK_LEN_MAX = 1 << 30,
+	CHUNKS_AHEAD = 3, /* a caller's frame lies in the same chunk or the one before; one may be empty */
+};
+
+/* The part of the data stack that may hold the next older frame: addresses fall along the chain. */
+struct data_stack {
+	uintptr_t chunk, low, limit, end;
+};
+
+struct walk {
+	const struct runtime *runtime;
+	const struct cpython_layout *layout;
+	const struct c_stack *stack;
+	uintptr_t state;
+	struct data_stack data;
+	uintptr_t last_shim;
+	struct python_frame *frames;
+	size_t max, n;
+};
+
+enum frame_kind {
+	FRAME_BAD,
+	FRAME_PYTHON,
+	FRAME_SHIM, /* marks a native activation and has no code of its own */
+};
+
+struct frame {
+	uintptr_t address, code, previous;
+	int32_t lasti;
+	uint8_t owner;
+	bool entry;   /* the outermost of its native activation */
+	bool running; /* not a generator that is just being resumed or suspended */
+};
+
+/* ---- the data stack ---- */
+
+static bool chunk_open(struct data_stack *data, uintptr_t chunk, uintptr_t top)
+{
+	uintptr_t len, words;
+
+	if (!load_plausible(chunk) || !peek_ok(chunk, CHUNK_DATA))
+		return false;
+	len = load_word(chunk + CHUNK_SIZE);
+	if (len < CHUNK_DATA || len > CHUNK_LEN_MAX)
+		return false;
+	data->chunk = chunk;
+	data->low = chunk + CHUNK_DATA;
+	data->end = chunk + len;
+	if (!top) {
+		words = load_word(chunk + CHUNK_TOP);
+		top = words <= (len - CHUNK_DATA) / 8 ? data->low + words * 8 : 0;
+	}
+	/* While a chunk is added or given back the top may still be, or already, in another one. */
+	data->limit = top >= data->low && top <= data->end ? top : data->low;
+	return true;
+}
+
+/* Is there a frame at this address, older than the last one found here? Then it is the last one now. */
+static bool data_stack_take(struct data_stack *data, uintptr_t address, uintptr_t len)
+{
+	struct data_stack at = *data;
+
+	for (unsigned i = 0; at.chunk && i < CHUNKS_AHEAD; i++) {
+		if (address >= at.low && address < at.limit && len <= at.limit - address) {
+			at.limit = address;
+			*data = at;
+			return true;
+		}
+		if (!chunk_open(&at, load_word(at.chunk + CHUNK_PREVIOUS), 0))
+			return false;
+	}
+	return false;
+}
+
+/* ---- one frame ---- */
+
+static bool generator_type(const struct walk *walk, uintptr_t type)
+{
+	for (size_t i = 0; i < RUNTIME_GENERATORS; i++)
+		if (type == walk->runtime->generator_types[i])
+			return true;
+	return false;
+}
+
+static bool code_look(const struct walk *walk, struct frame *frame)
+{
+	const struct cpython_layout *layout = walk->layout;
+	uintptr_t start = frame->code + layout->code.instructions, units;
+	intptr_t at;
+
+	if (!load_plausible(frame->code) || !peek_ok(frame->code, layout->code.instructions) ||
+	    load_word(frame->code + OBJECT_TYPE) != walk->runtime->code_type)
+		return false;
+	units = load_word(frame->code + layout->code.units) & INT32_MAX;
+	at = (intptr_t)(load_word(frame->address + layout->frame.instruction) - start);
+	/* A frame that has not begun stands one unit before its code in 3.11 and 3.12. */
+	if (at < -2 || at > (intptr_t)units * 2)
+		return false;
+	frame->lasti = (int32_t)at;
+	return true;
+}
+
+static enum frame_kind frame_look(struct walk *walk, uintptr_t address, struct frame *frame)
+{
+	const struct cpython_layout *layout = walk->layout;
+	bool on_data_stack, on_c_stack;
+	uintptr_t generator = address - layout->generator.frame;
+
+	if (!load_plausible(address))
+		return FRAME_BAD;
+	on_data_stack = data_stack_take(&walk->data, address, layout->frame.size);
+	on_c_stack = !on_data_stack && c_stack_has(walk->stack, address, layout->frame.size);
+	if (!on_data_stack && !on_c_stack &&
+	    !peek_ok(generator, layout->generator.frame + layout->frame.size))
+		return FRAME_BAD;
+
+	*frame = (struct frame){
+		.address = address,
+		.code = load_word(address + layout->frame.code) & ~(uintptr_t)layout->tag_bits,
+		.previous = load_word(address + layout->frame.previous),
+		.owner = load_byte(address + layout->frame.owner),
+		.running = true,
+	};
+	if (on_c_stack) {
+		/* The entry frames of 3.13 have None for code a few instructions before they have an owner. */
+		if (frame->owner != OWNER_ENTRY && frame->owner != OWNER_C_STACK &&
+		    frame->code != walk->runtime->none)
+			return FRAME_BAD;
+		if (!layout->shims || address <= walk->last_shim)
+			return FRAME_BAD;
+		walk->last_shim = address;
+		return FRAME_SHIM;
+	}
+	if (frame->owner == OWNER_THREAD) {
+		if (!on_data_stack)
+			return FRAME_BAD;
+	} else if (frame->owner == OWNER_GENERATOR) {
+		if (on_data_stack || !generator_type(walk, load_word(generator + OBJECT_TYPE)))
+			return FRAME_BAD;
+		frame->running = (int8_t)load_byte(generator + layout->generator.state) ==
+				 layout->generator.executing;
+	} else {
+		return FRAME_BAD;
+	}
+	if (layout->frame.is_entry != CPYTHON_NOWHERE)
+		frame->entry = load_byte(address + layout->frame.is_entry) == 1;
+	return code_look(walk, frame) ? FRAME_PYTHON : FRAME_BAD;
+}
+
+/* The newest frame, unless that was taken off the data stack a moment ago and is linked still. */
+static uintptr_t newest_frame(const struct walk *walk, uintptr_t address)
+{
+	const struct cpython_layout *layout = walk->layout;
+	const struct data_stack *data = &walk->data;
+
+	if (address && address == data->limit && layout->frame.size <= data->end - address)
+		return load_word(address + layout->frame.previous);
+	return address;
+}
+
+/*
+ * A new frame is pushed right above its caller's, so where the caller ends there is proof that the
+ * link, which may not be written yet, is right. (None for a caller inside a generator.)
+ */
+static bool link_proven(const struct walk *walk, const struct frame *frame)
+{
+	const struct cpython_layout *layout = walk->layout;
+	struct data_stack data = walk->data;
+	uintptr_t caller = frame->previous, code;
+	size_t words;
+
+	if (frame->owner != OWNER_THREAD || !load_plausible(caller) ||
+	    !data_stack_take(&data, caller, layout->frame.size) || data.chunk != walk->data.chunk)
+		return false;
+	code = load_word(caller + layout->frame.code);
+	if (!load_plausible(code) || !peek_ok(code, layout->code.instructions) ||
+	    load_word(code + OBJECT_TYPE) != walk->runtime->code_type)
+		return false;
+	if (layout->code.frame_words != CPYTHON_NOWHERE)
+		words = (uint32_t)load_int(code + layout->code.frame_words);
+	else
+		words = (size_t)(uint32_t)load_int(code + layout->code.stack_size) +
+			(uint32_t)load_int(code + layout->code.locals) + layout->frame.size / 8u;
+	return caller + words * 8 == frame->address;
+}
+
+/* ---- the chain ---- */
+
+enum chain_end {
+	CHAIN_ROOT, /* the thread's first frame was reached */
+	CHAIN_FULL, /* max frames were not enough */
+	CHAIN_TORN, /* a frame was not whole: those before the last entry are right */
+	CHAIN_BEGINNING, /* the newest has not begun and nothing says who called it: it alone is right */
+	CHAIN_UNLINKED, /* the newest activation is not set up: walk from the one before */
+};
+
+/* The record on the C stack of the next older native activation; 0 when there is none or it is not sane. */
+static uintptr_t cframe_before(const struct walk *walk, uintptr_t cframe)
+{
+	const struct cpython_layout *layout = walk->layout;
+	uintptr_t previous = load_word(cframe + layout->cframe.previous);
+
+	if (previous == walk->state + layout->thread.root_cframe)
+		return previous;
+	return previous > cframe && previous % 8 == 0 &&
+			       c_stack_has(walk->stack, previous, layout->cframe.previous + 8u)
+		       ? previous
+		       : 0;
+}
+
+static enum chain_end walk_chain(struct walk *walk, uintptr_t cframe, uintptr_t address)
+{
+	const struct cpython_layout *layout = walk->layout;
+	size_t whole = 0, steps = 0;
+	bool newest = true, beginning = false;
+	struct frame frame;
+
+	address = newest_frame(walk, address);
+	while (address) {
+		enum frame_kind kind = frame_look(walk, address, &frame);
+
+		if (kind == FRAME_BAD || ++steps > 2 * walk->max + 2)
+			goto torn;
+		if (kind == FRAME_PYTHON) {
+			if (!newest && !frame.running)
+				goto torn;
+			if (walk->n == walk->max)
+				return CHAIN_FULL;
+			walk->frames[walk->n++] = (struct python_frame){
+				.code = codes_intern(layout, frame.code),
+				.lasti = frame.lasti,
+			};
+			if (newest && layout->late_link && (frame.lasti < 0 || !frame.running))
+				beginning = true;
+			if (newest && beginning && !frame.entry && !link_proven(walk, &frame))
+				return CHAIN_BEGINNING;
+			newest = false;
+		}
+		if (kind == FRAME_SHIM || frame.entry) {
+			/* Each native activation keeps a link of its own to what it was called from. */
+			if (cframe) {
+				uintptr_t before = cframe_before(walk, cframe);
+
+				if (!before ||
+				    load_word(before + layout->cframe.frame) != frame.previous)
+					goto torn;
+				if (walk->n > whole)
+					walk->frames[walk->n - 1].entry =
+						kind == FRAME_SHIM ? address : cframe;
+				cframe = before;
+			} else if (walk->n > whole) {
+				walk->frames[walk->n - 1].entry = address;
+			}
+			whole = walk->n;
+		} else if (!frame.previous) {
+			goto torn;
+		}
+		address = frame.previous;
+	}
+	return CHAIN_ROOT;
+torn:
+	if (whole == 0 && !beginning)
+		return CHAIN_UNLINKED;
+	if (whole == 0)
+		return CHAIN_BEGINNING;
+	walk->n = whole;
+	return CHAIN_TORN;
+}
+
+static void walk_begin(struct walk *walk)
+{
+	const struct cpython_layout *layout = walk->layout;
+
+	walk->n = 0;
+	walk->last_shim = 0;
+	walk->data = (struct data_stack){ 0 };
+	chunk_open(&walk->data, load_word(walk->state + layout->thread.chunk),
+		   load_word(walk->state + layout->thread.top));
+}
+
+enum python_result walk_stack_frames(const struct runtime *runtime, uintptr_t state,
+				     const struct c_stack *stack, struct python_frame *frames,
+				     size_t max, size_t *n)
+{
+	const struct cpython_layout *layout = runtime->layout;
+	struct walk walk = {
+		.runtime = runtime,
+		.layout = layout,
+		.stack = stack,
+		.state = state,
+		.frames = frames,
+		.max = max,
+	};
+	uintptr_t cframe = 0, address;
+	enum chain_end end;
+
+	*n = 0;
+	if (layout->thread.cframe != CPYTHON_NOWHERE) {
+		cframe = load_word(state + layout->thread.cframe);
+		if (cframe != state + layout->thread.root_cframe &&
+		    !c_stack_has(stack, cframe, layout->cframe.previous + 8u))
+			return PYTHON_BROKEN;
+		address = load_word(cframe + layout->cframe.frame);
+	} else {
+		address = load_word(state + layout->thread.frame);
+	}
+	walk_begin(&walk);
+	end = walk_chain(&walk, cframe, address);
+	if (end == CHAIN_UNLINKED && cframe) {
+		/* The eval loop was just entered: its frame is not in its record yet, its caller's is. */
+		cframe = cframe_before(&walk, cframe);
+		if (!cframe)
+			return PYTHON_BROKEN;
+		walk_begin(&walk);
+		end = walk_chain(&walk, cframe, load_word(cframe + layout->cframe.frame));
+	}
+	if (end == CHAIN_UNLINKED)
+		return PYTHON_BROKEN;
+	if (end == CHAIN_BEGINNING)
+		walk.n = 1;
+	*n = walk.n;
+	if (end == CHAIN_ROOT)
+		return walk.n ? PYTHON_OK : PYTHON_NONE;
+	return PYTHON_CUT;
+}

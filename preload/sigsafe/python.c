@@ -1,0 +1,158 @@
+#include "preload/sigsafe/python.h"
+
+#include <string.h>
+
+#include "preload/sigsafe/cpython/load.h"
+#include "preload/sigsafe/cpython/runtime.h"
+#include "preload/sigsafe/cpython/symbols.h"
+#include "preload/sigsafe/cpython/thread.h"
+#include "preload/sigsafe/cpython/walk.h"
+#include "preload/sigsafe/peek.h"
+#include "preload/sigsafe/raw.h"
+
+enum { TEXT_LEN_MAX = 128, ANSWERS = 8 };
+
+/* What a search found. Not changed once published: handlers may be reading it. */
+struct answer {
+	enum runtime_state state;
+	struct runtime runtime;
+	char text[TEXT_LEN_MAX];
+};
+
+static struct {
+	struct answer *_Atomic current; /* written by whose turn it is */
+	_Atomic pid_t turn;             /* the process whose thread is searching: guards answers and next */
+	/* Reused in a ring. An answer is replaced only when an interpreter appears or goes, so nobody
+	 * can be reading the one that is written again. */
+	struct answer answers[ANSWERS];
+	unsigned next;
+	_Atomic unsigned long long adds, subs; /* the loader's counts at the last search */
+} python;
+
+/* ---- what is written into text ---- */
+
+struct writer {
+	char *at, *end;
+};
+
+static void write_text(struct writer *to, const char *text)
+{
+	for (; *text && to->at < to->end; text++)
+		*to->at++ = *text;
+	*to->at = '\0';
+}
+
+static void write_number(struct writer *to, unsigned value)
+{
+	char digits[12];
+	char *at = digits + sizeof(digits);
+
+	*--at = '\0';
+	do
+		*--at = (char)('0' + value % 10);
+	while ((value /= 10) != 0);
+	write_text(to, at);
+}
+
+static void answer_describe(struct answer *answer, const char *reason)
+{
+	struct writer to = { answer->text, answer->text + sizeof(answer->text) - 1 };
+
+	if (answer->state == RUNTIME_NONE || answer->state == RUNTIME_ASLEEP) {
+		write_text(&to, "none");
+		return;
+	}
+	if (answer->state == RUNTIME_UNSUPPORTED)
+		write_text(&to, "unsupported ");
+	write_number(&to, answer->runtime.major);
+	write_text(&to, ".");
+	write_number(&to, answer->runtime.minor);
+	write_text(&to, ".");
+	write_number(&to, answer->runtime.micro);
+	if (answer->state == RUNTIME_UNSUPPORTED) {
+		write_text(&to, ": ");
+		write_text(&to, reason);
+	}
+}
+
+static bool answer_same(const struct answer *a, const struct answer *b)
+{
+	return a->state == b->state && a->runtime.variables == b->runtime.variables &&
+	       strcmp(a->text, b->text) == 0;
+}
+
+/* ---- finding ---- */
+
+/* Could a search find anything that the last one did not? */
+static bool outdated(const struct answer *answer, struct symbols_epoch epoch)
+{
+	const struct runtime *runtime;
+	uintptr_t interpreters;
+
+	if (!answer || epoch.adds != __atomic_load_n(&python.adds, __ATOMIC_RELAXED) ||
+	    epoch.subs != __atomic_load_n(&python.subs, __ATOMIC_RELAXED))
+		return true;
+	runtime = &answer->runtime;
+	return answer->state == RUNTIME_ASLEEP &&
+	       peek_word(runtime->variables + runtime->layout->runtime.interpreters, &interpreters) &&
+	       interpreters != 0;
+}
+
+/* One thread at a time; not one of a parent process whose turn fork has copied. */
+static bool turn_take(void)
+{
+	pid_t self = raw_getpid(), holder = __atomic_load_n(&python.turn, __ATOMIC_RELAXED);
+
+	return holder != self &&
+	       __atomic_compare_exchange_n(&python.turn, &holder, self, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
+void python_find(void)
+{
+	struct symbols_epoch epoch = symbols_epoch();
+	struct answer *current = __atomic_load_n(&python.current, __ATOMIC_ACQUIRE), *found;
+	const char *reason = NULL;
+
+	if (!outdated(current, epoch) || !turn_take())
+		return;
+	found = &python.answers[python.next % ANSWERS];
+	if (found == current)
+		found = &python.answers[++python.next % ANSWERS];
+	memset(found, 0, sizeof(*found));
+	found->state = runtime_find(&found->runtime, &reason);
+	answer_describe(found, reason);
+	current = __atomic_load_n(&python.current, __ATOMIC_ACQUIRE);
+	if (!current || !answer_same(found, current)) {
+		__atomic_store_n(&python.current, found, __ATOMIC_RELEASE);
+		python.next++;
+	}
+	__atomic_store_n(&python.adds, epoch.adds, __ATOMIC_RELAXED);
+	__atomic_store_n(&python.subs, epoch.subs, __ATOMIC_RELAXED);
+	__atomic_store_n(&python.turn, 0, __ATOMIC_RELEASE);
+}
+
+const char *python_version(void)
+{
+	const struct answer *answer = __atomic_load_n(&python.current, __ATOMIC_ACQUIRE);
+
+	return answer ? answer->text : "none";
+}
+
+/* ---- walking ---- */
+
+enum python_result python_walk(struct python_thread *thread, uintptr_t sp, uintptr_t stack_high,
+			       struct python_frame *frames, size_t max, size_t *n)
+{
+	const struct answer *answer = __atomic_load_n(&python.current, __ATOMIC_ACQUIRE);
+	const struct c_stack stack = { sp, stack_high };
+	uintptr_t state;
+
+	*n = 0;
+	if (!answer || answer->state != RUNTIME_READY || stack_high <= sp)
+		return PYTHON_NONE;
+	state = thread_find(&answer->runtime, thread, &stack);
+	if (!state)
+		return PYTHON_NONE;
+	return walk_stack_frames(&answer->runtime, state, &stack, frames, max, n);
+}

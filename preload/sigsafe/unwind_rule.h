@@ -1,0 +1,87 @@
+/*
+ * What an unwind table says about one pc, in 64 bits, and the cache of it. Nearly all code needs no
+ * more: cfa = register + offset, the return address below it, callee-saved registers in its first
+ * 16 words. PLT entries and realigned stacks (expressions) fit too; what does not is
+ * evaluated from the table at each visit.
+ *
+ * The cache is direct-mapped by pc. An entry is one word: the rest of the pc, the number of a rule
+ * and the generation it was learned in, so it is never torn and a whole pc is compared. Rules are
+ * kept once each; they say nothing about addresses, so they outlive modules.
+ * All functions: any thread, handlers included, at the same time.
+ */
+#ifndef REQPROF_SIGSAFE_UNWIND_RULE_H
+#define REQPROF_SIGSAFE_UNWIND_RULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "preload/sigsafe/eh_frame.h"
+#include "preload/sigsafe/stack.h"
+
+enum unwind_rule_kind {
+	UNWIND_RULE_NONE,     /* not a rule: nothing cached, or it does not fit */
+	UNWIND_RULE_PLAIN,    /* cfa = base + offset */
+	UNWIND_RULE_DEREF,    /* cfa = word at base + offset */
+	UNWIND_RULE_SIGNAL,   /* the kernel's frame: all registers in the ucontext at rsp */
+	UNWIND_RULE_NO_TABLE, /* no table knows it: frame pointers, perhaps */
+};
+
+/*
+ * bits 0..27 offset, signed · 28..31 base register · 32..34 kind · 35 outermost frame ·
+ * 36 saves are counted from rbp, not from the cfa · 37 the caller was interrupted ·
+ * 40..63 saves: four bits for each of RBX RBP R12 R13 R14 R15 in enum eh_column's order, 0 for
+ * "still in the register", else saved at unwind_rule_origin - 8 * bits
+ */
+typedef uint64_t unwind_rule;
+
+enum { UNWIND_RULE_SAVES = 6, UNWIND_RULE_SAVES_SHIFT = 40 };
+
+static inline enum unwind_rule_kind unwind_rule_kind(unwind_rule rule)
+{
+	return (enum unwind_rule_kind)(rule >> 32 & 7);
+}
+
+static inline int64_t unwind_rule_offset(unwind_rule rule)
+{
+	return (int64_t)(rule << 36) >> 36;
+}
+
+static inline unsigned unwind_rule_base(unwind_rule rule)
+{
+	return rule >> 28 & 15;
+}
+
+static inline bool unwind_rule_outermost(unwind_rule rule)
+{
+	return rule >> 35 & 1;
+}
+
+static inline bool unwind_rule_interrupted(unwind_rule rule)
+{
+	return rule >> 37 & 1;
+}
+
+/* The return address is at cfa - 8, so the first save below it is at origin - 8. */
+static inline uintptr_t unwind_rule_origin(unwind_rule rule, uintptr_t cfa, uintptr_t rbp)
+{
+	return rule >> 36 & 1 ? rbp + 8 : cfa - 8;
+}
+
+/* The table's rule at pc (needed by PLT entries) in 64 bits, or UNWIND_RULE_NONE when it does not fit. */
+unwind_rule unwind_rule_pack(const struct eh_rule *rule, uintptr_t pc);
+
+/* A rule of this kind and nothing else. */
+unwind_rule unwind_rule_of(enum unwind_rule_kind kind);
+
+/* The generation to pass below: taken before the table that a rule is read from is looked at. */
+uint64_t unwind_rule_generation(void);
+
+/* The rule for pc, or UNWIND_RULE_NONE. */
+unwind_rule unwind_rule_cached(uintptr_t pc, uint64_t generation);
+
+void unwind_rule_remember(uintptr_t pc, unwind_rule rule, uint64_t generation);
+
+/* Starts a new generation. */
+void unwind_rule_forget(void);
+
+#endif

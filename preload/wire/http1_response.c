@@ -1,0 +1,248 @@
+#include "preload/wire/http1.h"
+
+#include <string.h>
+
+#include "preload/wire/facts.h"
+
+enum state {
+	START,      /* before the first line; empty lines are skipped, as before a request */
+	VERSION,    /* in "HTTP/1." */
+	MINOR,      /* its last digit */
+	CGI_STATUS, /* in "Status:" */
+	GAP,        /* before the code */
+	CODE,
+	CODE_END,
+	REASON,
+	FIELDS,
+	DEAD, /* WIRE_NOT was said */
+};
+
+enum { CODE_DIGITS = 3, CODE_FIRST = 100, CODE_FINAL = 200, CODE_UPGRADED = 101 };
+
+static void start_message(struct http1_response *r)
+{
+	r->state = START;
+	r->matched = 0;
+	r->code = 0;
+	r->minor = 1;
+	r->says_close = false;
+	r->says_keep_alive = false;
+	http1_body_start(&r->body);
+}
+
+void http1_response_start(struct http1_response *r, const struct wire_facts *request)
+{
+	r->stage = HTTP1_HEAD;
+	r->status = 0;
+	r->interim = 0;
+	r->started = false;
+	r->until_close = false;
+	r->closes = false;
+	r->upgraded = false;
+	r->body_bytes = 0;
+	r->is_head = request->is_head;
+	r->is_connect = request->is_connect;
+	r->keep_alive_request = request->keep_alive;
+	start_message(r);
+}
+
+static bool take_version(struct http1_response *r, char c)
+{
+	static const char version[] = "HTTP/1.";
+
+	if (c != version[r->matched++])
+		return false;
+	if (r->matched == sizeof(version) - 1)
+		r->state = MINOR;
+	return true;
+}
+
+static bool take_cgi_status(struct http1_response *r, char c)
+{
+	static const char status[] = "status:";
+
+	if (c >= 'A' && c <= 'Z')
+		c += 'a' - 'A';
+	if (c != status[r->matched++])
+		return false;
+	if (r->matched == sizeof(status) - 1)
+		r->state = GAP;
+	return true;
+}
+
+static bool take_code(struct http1_response *r, char c)
+{
+	if (c < '0' || c > '9')
+		return false;
+	r->code = (uint16_t)(r->code * 10 + (c - '0'));
+	if (++r->matched < CODE_DIGITS)
+		return true;
+	if (r->code < CODE_FIRST)
+		return false;
+	r->state = CODE_END;
+	if (r->code >= CODE_FINAL || r->code == CODE_UPGRADED) {
+		r->status = r->code;
+		r->started = true;
+	}
+	return true;
+}
+
+/* One byte of the first line, up to the code. False: this is no response. */
+static bool take_first_line(struct http1_response *r, char c)
+{
+	switch (r->state) {
+	case START:
+		if (c == '\r' || c == '\n')
+			return true;
+		r->state = c == 'H' ? VERSION : CGI_STATUS;
+		return take_first_line(r, c);
+	case VERSION:
+		return take_version(r, c);
+	case CGI_STATUS:
+		return take_cgi_status(r, c);
+	case MINOR:
+		r->minor = c != '0';
+		r->state = GAP;
+		return c >= '0' && c <= '9';
+	case GAP:
+		if (c == ' ' || c == '\t')
+			return true;
+		r->matched = 0;
+		r->state = CODE;
+		return take_code(r, c);
+	case CODE:
+		return take_code(r, c);
+	case CODE_END:
+		r->state = REASON;
+		return c < '0' || c > '9';
+	default:
+		return false;
+	}
+}
+
+static const char *skip_reason(struct http1_response *r, const char *at, const char *end)
+{
+	const char *newline = memchr(at, '\n', (size_t)(end - at));
+
+	if (!newline)
+		return end;
+	http1_fields_start(&r->fields);
+	r->state = FIELDS;
+	return newline + 1;
+}
+
+static void end_head(struct http1_response *r)
+{
+	bool has_body = !r->is_head && r->status != 204 && r->status != 304;
+
+	if (!r->status) {
+		if (r->interim < UINT8_MAX)
+			r->interim++;
+		start_message(r);
+		return;
+	}
+	r->upgraded = r->status == CODE_UPGRADED || (r->is_connect && r->status / 100 == 2);
+	if (r->upgraded || !has_body)
+		http1_body_start(&r->body);
+	else if (r->body.kind == HTTP1_BODY_NONE)
+		r->body.kind = HTTP1_BODY_UNTIL_CLOSE;
+	r->closes = !r->keep_alive_request || r->says_close ||
+		    (r->minor == 0 && !r->says_keep_alive);
+	r->stage = http1_body_ended(&r->body) ? HTTP1_DONE : HTTP1_BODY;
+}
+
+static const char *take_fields(struct http1_response *r, const char *at, const char *end)
+{
+	for (;;) {
+		enum http1_field field = http1_fields_next(&r->fields, &at, end);
+		const char *value = r->fields.value;
+		size_t len = r->fields.value_len;
+
+		switch (field) {
+		case HTTP1_FIELDS_MORE:
+			return at;
+		case HTTP1_FIELDS_END:
+			end_head(r);
+			return at;
+		case HTTP1_CONNECTION:
+			r->says_close |= facts_same_word(value, len, "close");
+			r->says_keep_alive |= facts_same_word(value, len, "keep-alive");
+			break;
+		case HTTP1_CONTENT_LENGTH:
+			http1_body_add_length(&r->body, value, len);
+			break;
+		case HTTP1_TRANSFER_ENCODING:
+			http1_body_add_coding(&r->body, value, len);
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+/* One step in the head; NULL when it is none. */
+static const char *take_head(struct http1_response *r, const char *at, const char *end)
+{
+	if (r->state == FIELDS)
+		return take_fields(r, at, end);
+	if (r->state == REASON || (r->state == CODE_END && *at == '\n'))
+		return skip_reason(r, at, end);
+	do {
+		if (!take_first_line(r, *at++))
+			return NULL;
+	} while (at < end && r->state < CODE_END);
+	return at;
+}
+
+/* After body bytes, or none: has the body ended, or its end been lost? */
+static void follow_body(struct http1_response *r)
+{
+	if (r->stage != HTTP1_BODY)
+		return;
+	if (http1_body_ended(&r->body))
+		r->stage = HTTP1_DONE;
+	if (r->body.kind == HTTP1_BODY_UNTIL_CLOSE) {
+		r->until_close = true;
+		r->closes = true;
+	}
+}
+
+ssize_t http1_response_feed(struct http1_response *r, const void *bytes, size_t len)
+{
+	const char *start = bytes, *at = start, *end;
+
+	if (r->state == DEAD)
+		return WIRE_NOT;
+	if (len == 0)
+		return 0;
+	end = start + len;
+	while (at < end && r->stage == HTTP1_HEAD) {
+		at = take_head(r, at, end);
+		if (!at) {
+			r->state = DEAD;
+			return WIRE_NOT;
+		}
+	}
+	if (r->stage == HTTP1_BODY)
+		at += http1_body_feed(&r->body, at, (size_t)(end - at), &r->body_bytes);
+	follow_body(r);
+	return at - start;
+}
+
+ssize_t http1_response_skip(struct http1_response *r, uint64_t len)
+{
+	ssize_t used = 0;
+
+	if (r->state == DEAD)
+		return WIRE_NOT;
+	if (len == 0 || r->stage == HTTP1_DONE)
+		return 0;
+	if (r->stage == HTTP1_BODY)
+		used = http1_body_skip(&r->body, len, &r->body_bytes);
+	if (r->stage == HTTP1_HEAD || used < 0) {
+		r->state = DEAD;
+		return WIRE_NOT;
+	}
+	follow_body(r);
+	return used;
+}

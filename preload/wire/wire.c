@@ -1,0 +1,60 @@
+#include "preload/wire/wire.h"
+
+#include <string.h>
+
+#include "preload/wire/facts.h"
+
+/* What could be HTTP/1's first line, but for its version: HTTP/2 with prior knowledge. */
+static const char http2_preface[] = "PRI * HTTP/2";
+
+static enum wire_protocol sniff_http1(const unsigned char *bytes, size_t len)
+{
+	size_t start = 0, i, compared;
+
+	while (start < len && (bytes[start] == '\r' || bytes[start] == '\n'))
+		start++;
+	if (start == WIRE_SNIFF_MAX)
+		return WIRE_NONE;
+	for (i = start; i < len && facts_is_token_char(bytes[i]); i++)
+		;
+	if (i - start == WIRE_METHOD_MAX)
+		return WIRE_NONE;
+	/* Behind empty lines the space may lie beyond what we look at: let the parser decide. */
+	if (i == len)
+		return len == WIRE_SNIFF_MAX ? WIRE_HTTP1 : WIRE_UNKNOWN;
+	if (bytes[i] != ' ' || i == start)
+		return WIRE_NONE;
+	compared = sizeof(http2_preface) - 1;
+	if (compared > len - start)
+		compared = len - start;
+	if (memcmp(bytes + start, http2_preface, compared) != 0)
+		return WIRE_HTTP1;
+	return compared == sizeof(http2_preface) - 1 ? WIRE_NONE : WIRE_UNKNOWN;
+}
+
+static enum wire_protocol sniff_uwsgi(const unsigned char *bytes, size_t len)
+{
+	enum { HEADER = 4, KEY_MIN = 1, KEY_MAX = 256 };
+	size_t size, key_len, i;
+
+	if (len < HEADER + 2)
+		return WIRE_UNKNOWN;
+	size = bytes[1] | (size_t)bytes[2] << 8;
+	key_len = bytes[HEADER] | (size_t)bytes[HEADER + 1] << 8;
+	if (key_len < KEY_MIN || key_len > KEY_MAX || size < 2 + key_len + 2)
+		return WIRE_NONE;
+	for (i = HEADER + 2; i < len && i < HEADER + 2 + key_len; i++) {
+		if (bytes[i] <= ' ' || bytes[i] >= 0x7f)
+			return WIRE_NONE;
+	}
+	return i > HEADER + 2 ? WIRE_UWSGI : WIRE_UNKNOWN;
+}
+
+enum wire_protocol wire_sniff(const void *bytes, size_t len)
+{
+	if (len == 0)
+		return WIRE_UNKNOWN;
+	if (len > WIRE_SNIFF_MAX)
+		len = WIRE_SNIFF_MAX;
+	return *(const unsigned char *)bytes == 0 ? sniff_uwsgi(bytes, len) : sniff_http1(bytes, len);
+}
