@@ -19,20 +19,26 @@ enum {
 	ARENA_PER_SLOT = 512, /* an entry with its texts and line table takes about as much */
 	PROBES_MAX = 64,
 	FILENAMES = 1024,
+	FILENAME_SHARED = 8, /* references to one that belongs to a file with functions */
 	FILENAME_LEN_MAX = 1024,
 	NAME_LEN_MAX = 512,
+	CONTENT_LINES_MAX = 256,
 	LINE_TABLE_LEN_MAX = 65536 - 64, /* what one peek_ok can prove */
 };
 
-/* What tells code objects apart: their addresses are reused soon after they die, but not together
- * with all of these. */
+/*
+ * What tells code objects apart. Their addresses are reused soon after they die, and where the same
+ * program compiles one piece of text after the other those of strings and tables are too, all
+ * together: such code has a filename object of its own, and counts by content as well.
+ */
 struct key {
 	uintptr_t code, filename, name, qualname, line_table;
+	uint64_t content; /* a hash, or 0 where many code objects have the filename */
 	int32_t first_line;
 };
 
 struct entry {
-	struct key key; /* with id: in the first cache line */
+	struct key key; /* with id: the first cache line */
 	uint32_t id;
 	struct code code;
 	/* line table and texts follow */
@@ -225,6 +231,42 @@ static uint32_t entry_make(struct table *table, const struct cpython_layout *lay
 
 /* ---- looking up ---- */
 
+static uint64_t hash_mix(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15;
+	return hash ^ hash >> 29;
+}
+
+LOAD_FOREIGN uint64_t hash_bytes(uint64_t hash, uintptr_t at, size_t len)
+{
+	for (; len >= 8 && at % 8 == 0; at += 8, len -= 8)
+		hash = hash_mix(hash, load_word(at));
+	for (; len > 0; at++, len--)
+		hash = hash_mix(hash, load_byte(at));
+	return hash;
+}
+
+static uint64_t content_hash(const struct cpython_layout *layout, const struct key *key)
+{
+	struct text filename = text_open(layout, key->filename, FILENAME_LEN_MAX);
+	struct text qualname = text_open(layout, key->qualname, NAME_LEN_MAX);
+	struct bytes lines = bytes_open(layout, key->line_table);
+	uint64_t hash = filename.chars << 32 ^ qualname.chars;
+
+	hash = hash_bytes(hash, filename.data, filename.chars * filename.width);
+	hash = hash_bytes(hash, qualname.data, qualname.chars * qualname.width);
+	hash = hash_bytes(hash, lines.data, lines.len < CONTENT_LINES_MAX ? lines.len : CONTENT_LINES_MAX);
+	return hash | 1;
+}
+
+/* By the filename's reference count, at the start of every object. */
+static bool filename_shared(uintptr_t filename)
+{
+	uintptr_t count;
+
+	return peek_word(filename, &count) && (uint32_t)count > FILENAME_SHARED;
+}
+
 static struct key key_read(const struct cpython_layout *layout, uintptr_t code)
 {
 	struct key key = {
@@ -238,6 +280,8 @@ static struct key key_read(const struct cpython_layout *layout, uintptr_t code)
 	key.qualname = layout->code.qualname == CPYTHON_NOWHERE
 			       ? key.name
 			       : load_word(code + layout->code.qualname);
+	if (!filename_shared(key.filename))
+		key.content = content_hash(layout, &key);
 	return key;
 }
 
@@ -245,13 +289,14 @@ static bool key_equal(const struct key *a, const struct key *b)
 {
 	return a->code == b->code && a->filename == b->filename && a->name == b->name &&
 	       a->qualname == b->qualname && a->line_table == b->line_table &&
-	       a->first_line == b->first_line;
+	       a->content == b->content && a->first_line == b->first_line;
 }
 
 static uint64_t key_hash(const struct key *key)
 {
 	uint64_t hash = (key->code >> 4) * 0x9e3779b97f4a7c15 +
-			(key->line_table >> 4) * 0xd6e8feb86659fd93 + (uint32_t)key->first_line;
+			(key->line_table >> 4) * 0xd6e8feb86659fd93 + key->content +
+			(uint32_t)key->first_line;
 
 	return (hash ^ hash >> 32) * 0x9e3779b97f4a7c15;
 }

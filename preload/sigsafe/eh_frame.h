@@ -49,6 +49,7 @@ struct eh_row {
 
 struct eh_rule {
 	struct eh_row row;
+	uintptr_t from, to; /* the row holds for pcs in [from, to) */
 	uintptr_t origin;  /* expressions are at origin + value: a ULEB length, then the bytes. They have been seen to lie
 			    * in readable memory of the module */
 	bool signal_frame; /* augmentation 'S': its caller was interrupted, it did not call */

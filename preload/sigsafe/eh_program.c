@@ -42,7 +42,8 @@ enum {
 
 struct program {
 	const struct eh_fde *fde;
-	struct eh_row *row;      /* as of loc */
+	struct eh_rule *rule;
+	struct eh_row *row;      /* the rule's, as of loc */
 	struct eh_row initial;   /* after the CIE's program: what DW_CFA_restore goes back to */
 	struct eh_row remembered[PROGRAM_REMEMBER_MAX];
 	unsigned remembered_count;
@@ -272,8 +273,11 @@ static bool run_program(struct program *p, struct eh_cursor c)
 		if (p->bad || c.failed || ops == PROGRAM_OPS_MAX)
 			return false;
 		/* What follows holds from loc on. */
-		if (p->loc > p->pc)
+		if (p->loc > p->pc) {
+			p->rule->to = p->loc;
 			return true;
+		}
+		p->rule->from = p->loc;
 	}
 	return !c.failed;
 }
@@ -283,6 +287,7 @@ bool eh_run(const struct eh_fde *fde, uintptr_t pc, struct eh_rule *rule)
 	struct program p;
 
 	p.fde = fde;
+	p.rule = rule;
 	p.row = &rule->row;
 	p.remembered_count = 0;
 	p.bad = false;
@@ -298,6 +303,8 @@ bool eh_run(const struct eh_fde *fde, uintptr_t pc, struct eh_rule *rule)
 		return false;
 	p.initial = rule->row;
 	p.loc = fde->start;
+	rule->from = fde->start;
+	rule->to = fde->end;
 	if (!run_program(&p, fde->program))
 		return false;
 	return rule->row.cfa_register != EH_CFA_EXPRESSION || rule->row.cfa_value != 0;

@@ -9,6 +9,9 @@
 /* Registers that a call leaves alone, with rsp and pc: what is known of a caller. */
 static const uint32_t preserved = 1U << 3 | 1U << 6 | 1U << 7 | 0xfU << 12 | 1U << STACK_PC;
 
+/* Those that every frame's rule may need; the others are for one in a thousand. */
+static const uint32_t followed = 1U << STACK_RBP | 1U << STACK_RSP | 1U << STACK_PC;
+
 /* DWARF numbers of enum eh_column's registers. */
 static const uint8_t column_register[EH_COLUMNS] = { 3, 6, 12, 13, 14, 15, STACK_RSP, STACK_PC };
 
@@ -19,6 +22,11 @@ struct walk {
 	uintptr_t highest;                /* no cfa may be above; UINTPTR_MAX: unknown */
 	uint64_t generation;
 	bool exact;
+	bool thorough; /* follow all preserved registers through all frames, not only rbp and rsp */
+	bool wanted;   /* a register not followed was asked for */
+	/* The guesses, and what becomes the next walk's; NULL without a memo. */
+	const struct unwind_memo_entry *guess, *guess_end;
+	struct unwind_memo_entry *remember;
 };
 
 enum { STEP_ON = UNWIND_ENDS }; /* beside enum unwind_end: the registers are the caller's now */
@@ -45,8 +53,10 @@ static int step_packed(struct walk *w, unwind_rule rule, uintptr_t *frame_cfa)
 	uint32_t saves = (uint32_t)(rule >> UNWIND_RULE_SAVES_SHIFT);
 	uintptr_t cfa, origin, return_address;
 
-	if (!stack_knows(registers, base))
+	if (!stack_knows(registers, base)) {
+		w->wanted = true;
 		return UNWIND_NO_RULE;
+	}
 	cfa = registers->r[base] + (uintptr_t)unwind_rule_offset(rule);
 	if (unwind_rule_kind(rule) == UNWIND_RULE_DEREF && !stack_word(&w->stack, cfa, &cfa))
 		return UNWIND_BAD_STACK;
@@ -96,33 +106,34 @@ static bool cell_value(struct walk *w, const struct eh_rule *rule, enum eh_colum
 	}
 }
 
+static bool unpacked_cfa(struct walk *w, const struct eh_rule *rule, uintptr_t *cfa)
+{
+	if (rule->row.cfa_register == EH_CFA_EXPRESSION)
+		return eh_evaluate(eh_expression(rule, rule->row.cfa_value), &w->registers, &w->stack, NULL, cfa);
+	*cfa = w->registers.r[rule->row.cfa_register] + (uintptr_t)(intptr_t)rule->row.cfa_value;
+	return stack_knows(&w->registers, rule->row.cfa_register);
+}
+
 /* A rule that does not fit in 64 bits. */
-static int step_unpacked(struct walk *w, const struct eh_rule *rule, uintptr_t *frame_cfa)
+__attribute__((noinline)) static int step_unpacked(struct walk *w, const struct eh_rule *rule, uintptr_t *frame_cfa)
 {
 	uintptr_t values[EH_COLUMNS], cfa;
-	bool have[EH_COLUMNS];
+	unsigned have = 0;
 
-	if (rule->row.cfa_register == EH_CFA_EXPRESSION) {
-		if (!eh_evaluate(eh_expression(rule, rule->row.cfa_value), &w->registers, &w->stack, NULL,
-				 &cfa))
-			return UNWIND_NO_RULE;
-	} else if (stack_knows(&w->registers, rule->row.cfa_register)) {
-		cfa = w->registers.r[rule->row.cfa_register] + (uintptr_t)(intptr_t)rule->row.cfa_value;
-	} else {
+	w->wanted = true; /* at least, a failure may be for want of a register */
+	if (!unpacked_cfa(w, rule, &cfa))
 		return UNWIND_NO_RULE;
-	}
 	*frame_cfa = cfa;
 	if ((rule->row.cells[EH_RA] & 7) == EH_UNDEFINED)
 		return UNWIND_COMPLETE;
 	/* All are computed from this frame's registers, so none is replaced before the last is known. */
 	for (int i = 0; i < EH_COLUMNS; i++)
-		have[i] = cell_value(w, rule, (enum eh_column)i, cfa, &values[i]);
-	if (!have[EH_RA] || !have[EH_RSP] || values[EH_RSP] <= w->registers.r[STACK_RSP] ||
-	    values[EH_RSP] > w->highest || values[EH_RSP] % 8 != 0)
+		have |= (unsigned)cell_value(w, rule, (enum eh_column)i, cfa, &values[i]) << i;
+	if (!(have >> EH_RA & 1) || !(have >> EH_RSP & 1) || !cfa_sound(w, values[EH_RSP]))
 		return UNWIND_BAD_STACK;
 	for (int i = 0; i < EH_COLUMNS; i++) {
 		w->registers.r[column_register[i]] = values[i];
-		if (!have[i])
+		if (!(have >> i & 1))
 			w->registers.known &= ~(1U << column_register[i]);
 	}
 	return step_to(w, values[EH_RSP], values[EH_RA], rule->signal_frame);
@@ -179,7 +190,7 @@ static int step_no_table(struct walk *w, int reason, uintptr_t *frame_cfa)
 	if (return_address != 0 && !unwind_code_after_call(return_address))
 		return reason;
 	/* Other registers may have been saved by code that says nothing about it. */
-	registers->known = 1U << STACK_RBP | 1U << STACK_RSP | 1U << STACK_PC;
+	registers->known = followed;
 	registers->r[STACK_RBP] = saved;
 	*frame_cfa = rbp + 16;
 	return step_to(w, rbp + 16, return_address, false);
@@ -195,17 +206,17 @@ __attribute__((noinline)) static int step_cold(struct walk *w, uintptr_t key, ui
 	if (!m)
 		return step_no_table(w, UNWIND_NO_MODULE, frame_cfa);
 	if (eh_find(m, key, &rule) != EH_FOUND) {
-		unwind_rule_remember(key, unwind_rule_of(UNWIND_RULE_NO_TABLE), w->generation);
+		unwind_rule_remember(key, key, key + 1, unwind_rule_of(UNWIND_RULE_NO_TABLE), w->generation);
 		return step_no_table(w, UNWIND_NO_RULE, frame_cfa);
 	}
 	if (rule.signal_frame && unwind_code_is_sigreturn(w->registers.r[STACK_PC])) {
-		unwind_rule_remember(key, unwind_rule_of(UNWIND_RULE_SIGNAL), w->generation);
+		unwind_rule_remember(key, key, key + 1, unwind_rule_of(UNWIND_RULE_SIGNAL), w->generation);
 		return step_signal(w, frame_cfa);
 	}
 	packed = unwind_rule_pack(&rule, key);
 	if (packed == UNWIND_RULE_NONE)
 		return step_unpacked(w, &rule, frame_cfa);
-	unwind_rule_remember(key, packed, w->generation);
+	unwind_rule_remember(key, rule.from, rule.to, packed, w->generation);
 	return step_packed(w, packed, frame_cfa);
 }
 
@@ -227,38 +238,141 @@ static int step(struct walk *w, uintptr_t *frame_cfa)
 	}
 }
 
+/* The rule that the last walk had for this pc, if it was at this depth of the stack. */
+static inline unwind_rule guess_rule(struct walk *w, uintptr_t key, uintptr_t sp)
+{
+	while (w->guess < w->guess_end && w->guess->sp < sp)
+		w->guess++;
+	if (w->guess < w->guess_end && w->guess->key == key)
+		return (w->guess++)->rule;
+	return UNWIND_RULE_NONE;
+}
+
+/*
+ * Steps as long as rules are simple; returns how many frames it gave. Reads what step_packed would
+ * read, but keeps to three registers: the loop is most of the time spent in a walk. *ended is set
+ * to STEP_ON when the next frame is for step.
+ */
+static size_t step_simple(struct walk *w, struct unwind_frame *frames, size_t max, int *ended)
+{
+	uintptr_t pc = w->registers.r[STACK_PC], rsp = w->registers.r[STACK_RSP], rbp = w->registers.r[STACK_RBP];
+	bool exact = w->exact;
+	size_t n = 0;
+
+	*ended = STEP_ON;
+	while (n < max) {
+		uintptr_t key = pc - !exact, cfa, saved, return_address;
+		unwind_rule rule = guess_rule(w, key, rsp);
+		unsigned words;
+
+		if (rule == UNWIND_RULE_NONE)
+			rule = unwind_rule_cached(key, w->generation);
+		if (!unwind_rule_is_simple(rule))
+			break;
+		if (w->remember)
+			*w->remember++ = (struct unwind_memo_entry){ .key = key, .sp = rsp, .rule = rule };
+		cfa = unwind_rule_simple_cfa(rule, rsp, rbp);
+		words = unwind_rule_rbp_words(rule);
+		frames[n++] = (struct unwind_frame){ .pc = pc, .cfa = 0, .exact = exact };
+		if (cfa <= rsp || cfa > w->highest || !stack_word(&w->stack, cfa - 8, &return_address) ||
+		    !stack_word(&w->stack, cfa - 8 - 8 * words, &saved)) {
+			*ended = UNWIND_BAD_STACK;
+			break;
+		}
+		frames[n - 1].cfa = cfa;
+		rbp = words ? saved : rbp;
+		rsp = cfa;
+		pc = return_address;
+		exact = false;
+		if (pc == 0) {
+			*ended = UNWIND_COMPLETE;
+			break;
+		}
+	}
+	if (n > 0) {
+		w->registers.r[STACK_PC] = pc;
+		w->registers.r[STACK_RSP] = rsp;
+		w->registers.r[STACK_RBP] = rbp;
+		w->registers.known &= followed;
+		w->exact = exact;
+	}
+	return n;
+}
+
+static size_t walk(struct walk *w, const struct unwind_registers *registers, struct unwind_frame *frames,
+		   size_t max, int *ended)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < STACK_PC; i++)
+		w->registers.r[i] = registers->r[i];
+	w->registers.r[STACK_PC] = registers->pc;
+	w->registers.known = (1U << STACK_REGISTERS) - 1;
+	w->exact = true;
+	w->wanted = false;
+	stack_start(&w->stack, w->registers.r[STACK_RSP]);
+	*ended = w->table ? STEP_ON : UNWIND_NO_MODULE;
+	do {
+		if (*ended == STEP_ON && !w->thorough && stack_knows(&w->registers, STACK_RBP))
+			n += step_simple(w, frames + n, max - n, ended);
+		if (*ended != STEP_ON && n > 0)
+			return n;
+		if (n == max) {
+			*ended = UNWIND_TOO_DEEP;
+			return n;
+		}
+		frames[n] = (struct unwind_frame){ .pc = w->registers.r[STACK_PC], .exact = w->exact };
+		if (*ended == STEP_ON)
+			*ended = step(w, &frames[n].cfa);
+		n++;
+	} while (*ended == STEP_ON);
+	return n;
+}
+
+size_t unwind_stack_again(struct unwind_memo *memo, const struct module_table *table,
+			  const struct unwind_registers *registers, uintptr_t stack_low, uintptr_t stack_high,
+			  struct unwind_frame *frames, size_t max, enum unwind_end *end)
+{
+	uintptr_t sp = registers->r[STACK_RSP];
+	bool known_stack = stack_high != 0 && sp >= stack_low && sp < stack_high;
+	struct unwind_memo_entry *fresh = NULL;
+	struct walk w;
+	size_t n;
+	int ended;
+
+	w.table = table;
+	w.highest = known_stack ? stack_high : UINTPTR_MAX;
+	w.generation = unwind_rule_generation();
+	w.thorough = false;
+	w.guess = w.guess_end = NULL;
+	w.remember = NULL;
+	if (memo) {
+		w.guess = memo->walks[memo->turn % 2];
+		w.guess_end = w.guess + (memo->generation == w.generation ? memo->count : 0);
+		w.remember = fresh = memo->walks[(memo->turn + 1) % 2];
+		if (max > UNWIND_MAX)
+			max = UNWIND_MAX;
+	}
+	n = walk(&w, registers, frames, max, &ended);
+	if (memo) {
+		memo->generation = w.generation;
+		memo->count = (uint32_t)(w.remember - fresh);
+		memo->turn++;
+	}
+	/* A frame that stands on rbx (the dynamic linker's resolver does) or the like: once more, following all. */
+	if (w.wanted && ended != UNWIND_COMPLETE && ended != UNWIND_TOO_DEEP) {
+		w.thorough = true;
+		n = walk(&w, registers, frames, max, &ended);
+	}
+	*end = (enum unwind_end)ended;
+	return n;
+}
+
 size_t unwind_stack(const struct module_table *table, const struct unwind_registers *registers,
 		    uintptr_t stack_low, uintptr_t stack_high, struct unwind_frame *frames,
 		    size_t max, enum unwind_end *end)
 {
-	uintptr_t sp = registers->r[STACK_RSP];
-	bool known_stack = stack_high != 0 && sp >= stack_low && sp < stack_high;
-	struct walk w = {
-		.table = table,
-		.highest = known_stack ? stack_high : UINTPTR_MAX,
-		.generation = unwind_rule_generation(),
-		.exact = true,
-	};
-	int result = table ? STEP_ON : UNWIND_NO_MODULE;
-	size_t n = 0;
-
-	for (unsigned i = 0; i < STACK_PC; i++)
-		w.registers.r[i] = registers->r[i];
-	w.registers.r[STACK_PC] = registers->pc;
-	w.registers.known = (1U << STACK_REGISTERS) - 1;
-	stack_start(&w.stack, sp);
-	do {
-		if (n == max) {
-			result = UNWIND_TOO_DEEP;
-			break;
-		}
-		frames[n] = (struct unwind_frame){ .pc = w.registers.r[STACK_PC], .exact = w.exact };
-		if (result == STEP_ON)
-			result = step(&w, &frames[n].cfa);
-		n++;
-	} while (result == STEP_ON);
-	*end = (enum unwind_end)result;
-	return n;
+	return unwind_stack_again(NULL, table, registers, stack_low, stack_high, frames, max, end);
 }
 
 void unwind_forget(void)

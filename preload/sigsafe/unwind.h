@@ -17,7 +17,7 @@ enum { UNWIND_MAX = 192 };
 
 struct unwind_frame {
 	uintptr_t pc;  /* frame 0 and frames interrupted by a signal: the pc itself; others: return address */
-	uintptr_t cfa; /* its canonical frame address: the caller's rsp after the return */
+	uintptr_t cfa; /* its canonical frame address: the caller's rsp after the return; 0 in a last frame not understood */
 	bool exact;    /* pc is the instruction itself, not a return address */
 };
 
@@ -37,15 +37,32 @@ enum unwind_end {
 };
 
 /*
- * Fills frames[0..n) leaf first; returns n (at least 1) and why it ended. stack_low is the lowest address that may
- * be read (the interrupted rsp minus the red zone); stack_high is the end of this thread's stack,
- * or 0 when unknown: then reads go through peek. A frame whose cfa is not above its callee's ends the walk.
+ * Fills frames[0..n) leaf first; returns n (at least 1) and why it ended. stack_high is the end of this thread's
+ * stack, or 0 when unknown: no cfa may be above it, unless the interrupted rsp is outside [stack_low, stack_high)
+ * (sigaltstack, a coroutine). All reads are proven by peek first, a page at a time.
+ * A frame whose cfa is not above its callee's ends the walk.
  * Signal frames (augmentation 'S') are crossed by reading the kernel's ucontext: the stack may then change to
  * another one (sigaltstack), which is followed through peek.
  */
 size_t unwind_stack(const struct module_table *table, const struct unwind_registers *registers,
 		    uintptr_t stack_low, uintptr_t stack_high, struct unwind_frame *frames,
 		    size_t max, enum unwind_end *end);
+
+/* What a thread remembers of its last walk. Zero means nothing yet. One per thread, handler only; 9 KiB. */
+struct unwind_memo {
+	uint64_t generation;
+	uint32_t turn, count; /* walks[turn % 2] holds count entries */
+	struct unwind_memo_entry {
+		uintptr_t key, sp; /* the pc looked up, and rsp there */
+		uint64_t rule;
+	} walks[2][UNWIND_MAX];
+};
+
+/* The same, faster when this thread's outer frames are those of its last walk: their rules are guessed from the
+ * memo, in order, and a guess is used only when the pc is the same. Gives exactly what unwind_stack gives. */
+size_t unwind_stack_again(struct unwind_memo *memo, const struct module_table *table,
+			  const struct unwind_registers *registers, uintptr_t stack_low, uintptr_t stack_high,
+			  struct unwind_frame *frames, size_t max, enum unwind_end *end);
 
 /* Forgets cached rules; call when a module has gone (after modules_refresh saw subs change). Safe beside running handlers. */
 void unwind_forget(void);

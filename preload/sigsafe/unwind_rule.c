@@ -1,12 +1,13 @@
 #include "preload/sigsafe/unwind_rule.h"
 
 enum {
-	CACHE_BITS = 13, /* 8192 pcs in 64 KiB: a busy Python server shows about 3,000 */
+	BLOCK_BITS = 6,
+	CACHE_BITS = 12, /* 4096 blocks and as many pcs, 32 KiB each */
 	CACHE_SLOTS = 1 << CACHE_BITS,
 	ADDRESS_BITS = 47,
 	NUMBER_BITS = 16,
 	TAG_BITS = ADDRESS_BITS - CACHE_BITS,
-	GENERATION_SHIFT = NUMBER_BITS + TAG_BITS, /* 14 bits left for it */
+	GENERATION_SHIFT = NUMBER_BITS + TAG_BITS, /* 13 bits left for it */
 	RULES_MAX = 16384,
 	INDEX_SLOTS = 4 * RULES_MAX,
 	INDEX_PROBES_MAX = 16,
@@ -14,8 +15,9 @@ enum {
 };
 
 static struct {
-	_Atomic uint64_t slots[CACHE_SLOTS]; /* number | tag << 16 | generation << 50; by any handler */
-	_Atomic uint64_t generation;         /* by unwind_rule_forget */
+	/* number | tag << 16 | generation << 51; by any handler, unguarded */
+	_Atomic uint64_t blocks[CACHE_SLOTS], pcs[CACHE_SLOTS];
+	_Atomic uint64_t generation; /* by unwind_rule_forget */
 	/* Rules in the order they were first seen, so that the common ones lie together. rules[0] stays empty. A number
 	 * gets its rule before it is put anywhere, and keeps it. */
 	_Atomic unwind_rule rules[RULES_MAX];
@@ -65,7 +67,7 @@ static bool is_plt(struct eh_cursor c, uintptr_t pc, int64_t *offset)
 	return true;
 }
 
-static bool pack_cfa(const struct eh_rule *rule, uintptr_t pc, unwind_rule *packed)
+static bool pack_cfa(struct eh_rule *rule, uintptr_t pc, unwind_rule *packed)
 {
 	enum unwind_rule_kind kind = UNWIND_RULE_PLAIN;
 	unsigned reg = rule->row.cfa_register;
@@ -74,11 +76,15 @@ static bool pack_cfa(const struct eh_rule *rule, uintptr_t pc, unwind_rule *pack
 	if (reg == EH_CFA_EXPRESSION) {
 		struct eh_cursor c = eh_expression(rule, rule->row.cfa_value);
 
-		reg = STACK_RSP;
-		if (is_register_offset(c, true, &reg, &offset))
+		if (is_register_offset(c, true, &reg, &offset)) {
 			kind = UNWIND_RULE_DEREF;
-		else if (!is_register_offset(c, false, &reg, &offset) && !is_plt(c, pc, &offset))
+		} else if (is_plt(c, pc, &offset)) {
+			reg = STACK_RSP;
+			rule->from = pc;
+			rule->to = pc + 1;
+		} else if (!is_register_offset(c, false, &reg, &offset)) {
 			return false;
+		}
 	}
 	if (offset >= OFFSET_MAX || offset < -OFFSET_MAX)
 		return false;
@@ -119,7 +125,7 @@ static bool pack_save(const struct eh_rule *rule, eh_cell cell, int *from_rbp, u
 	return true;
 }
 
-unwind_rule unwind_rule_pack(const struct eh_rule *rule, uintptr_t pc)
+unwind_rule unwind_rule_pack(struct eh_rule *rule, uintptr_t pc)
 {
 	eh_cell ra = rule->row.cells[EH_RA];
 	unwind_rule packed = 0;
@@ -152,15 +158,21 @@ unwind_rule unwind_rule_of(enum unwind_rule_kind kind)
 
 /* ---- the cache ---- */
 
-static uint32_t slot_of(uintptr_t pc)
+static uint32_t slot_of(uintptr_t address)
 {
-	return (uint32_t)(pc ^ pc >> CACHE_BITS ^ pc >> 2 * CACHE_BITS) % CACHE_SLOTS;
+	return (uint32_t)(address ^ address >> CACHE_BITS ^ address >> 2 * CACHE_BITS) % CACHE_SLOTS;
 }
 
-/* With the slot's index the tag gives the whole pc back, so equal words mean equal pcs. */
-static uint64_t entry_of(uintptr_t pc, uint64_t generation)
+/* With the slot's index the tag gives the whole address back, so equal words mean equal addresses. */
+static uint64_t entry_of(uintptr_t address, uint64_t generation)
 {
-	return pc >> CACHE_BITS << NUMBER_BITS | generation << GENERATION_SHIFT;
+	return address >> CACHE_BITS << NUMBER_BITS | generation << GENERATION_SHIFT;
+}
+
+/* The rule's number, or something else of RULES_MAX and more. */
+static uint64_t look(const _Atomic uint64_t *slots, uintptr_t address, uint64_t generation)
+{
+	return __atomic_load_n(&slots[slot_of(address)], __ATOMIC_ACQUIRE) ^ entry_of(address, generation);
 }
 
 uint64_t unwind_rule_generation(void)
@@ -170,10 +182,12 @@ uint64_t unwind_rule_generation(void)
 
 unwind_rule unwind_rule_cached(uintptr_t pc, uint64_t generation)
 {
-	uint64_t entry = __atomic_load_n(&cache.slots[slot_of(pc)], __ATOMIC_ACQUIRE);
-	uint64_t number = entry ^ entry_of(pc, generation);
+	/* Both are looked at: which of them has it cannot be predicted. rules[0] is UNWIND_RULE_NONE. */
+	uint64_t block = look(cache.blocks, pc >> BLOCK_BITS, generation);
+	uint64_t one = look(cache.pcs, pc, generation);
+	uint64_t number = (block < RULES_MAX ? block : 0) | (one < RULES_MAX ? one : 0);
 
-	if (number >= RULES_MAX || pc >> ADDRESS_BITS != 0)
+	if (pc >> ADDRESS_BITS != 0)
 		return UNWIND_RULE_NONE;
 	return __atomic_load_n(&cache.rules[number], __ATOMIC_RELAXED);
 }
@@ -216,23 +230,30 @@ static uint16_t rule_number(unwind_rule rule)
 	return mine;
 }
 
-void unwind_rule_remember(uintptr_t pc, unwind_rule rule, uint64_t generation)
+void unwind_rule_remember(uintptr_t pc, uintptr_t from, uintptr_t to, unwind_rule rule, uint64_t generation)
 {
 	uint16_t number = pc >> ADDRESS_BITS ? 0 : rule_number(rule);
+	uintptr_t block = pc >> BLOCK_BITS;
 
-	if (number != 0)
-		__atomic_store_n(&cache.slots[slot_of(pc)], entry_of(pc, generation) | number,
+	if (number == 0)
+		return;
+	if (from <= block << BLOCK_BITS && to >= (block + 1) << BLOCK_BITS)
+		__atomic_store_n(&cache.blocks[slot_of(block)], entry_of(block, generation) | number,
 				 __ATOMIC_RELEASE);
+	else
+		__atomic_store_n(&cache.pcs[slot_of(pc)], entry_of(pc, generation) | number, __ATOMIC_RELEASE);
 }
 
 void unwind_rule_forget(void)
 {
 	uint64_t next = __atomic_load_n(&cache.generation, __ATOMIC_ACQUIRE) + 1;
 
-	/* After 16,384 times the number repeats, and what is left of its first use would look new. */
+	/* After 8,192 times the number repeats, and what is left of its first use would look new. */
 	if (next << GENERATION_SHIFT == 0) {
-		for (uint32_t i = 0; i < CACHE_SLOTS; i++)
-			__atomic_store_n(&cache.slots[i], 0, __ATOMIC_RELAXED);
+		for (uint32_t i = 0; i < CACHE_SLOTS; i++) {
+			__atomic_store_n(&cache.blocks[i], 0, __ATOMIC_RELAXED);
+			__atomic_store_n(&cache.pcs[i], 0, __ATOMIC_RELAXED);
+		}
 	}
 	__atomic_fetch_add(&cache.generation, 1, __ATOMIC_ACQ_REL);
 }

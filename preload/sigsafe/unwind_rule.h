@@ -4,9 +4,10 @@
  * 16 words. PLT entries and realigned stacks (expressions) fit too; what does not is
  * evaluated from the table at each visit.
  *
- * The cache is direct-mapped by pc. An entry is one word: the rest of the pc, the number of a rule
- * and the generation it was learned in, so it is never torn and a whole pc is compared. Rules are
- * kept once each; they say nothing about addresses, so they outlive modules.
+ * The cache is direct-mapped, first by 64-byte block of code, for rules that hold in all of a block
+ * (few pcs of a big function are sampled twice, its blocks are), then by pc. An entry is one word: the rest of the
+ * address, the number of a rule and the generation it was learned in, so it is never torn and a whole
+ * address is compared. Rules are kept once each; they say nothing about addresses, so they outlive modules.
  * All functions: any thread, handlers included, at the same time.
  */
 #ifndef REQPROF_SIGSAFE_UNWIND_RULE_H
@@ -61,14 +62,37 @@ static inline bool unwind_rule_interrupted(unwind_rule rule)
 	return rule >> 37 & 1;
 }
 
+/*
+ * Nothing but cfa = rsp or rbp + offset, and a caller that called: what nearly all frames are. Then
+ * the two inlines below, without a branch, are the whole step.
+ */
+static inline bool unwind_rule_is_simple(unwind_rule rule)
+{
+	enum { FROM = 29, BITS = 9 }; /* base without its last bit, kind, and the three flags */
+
+	return (rule >> FROM & ((1 << BITS) - 1)) == (STACK_RBP >> 1 | UNWIND_RULE_PLAIN << 3);
+}
+
+static inline uintptr_t unwind_rule_simple_cfa(unwind_rule rule, uintptr_t rsp, uintptr_t rbp)
+{
+	return (rule >> 28 & 1 ? rsp : rbp) + (uintptr_t)unwind_rule_offset(rule);
+}
+
+/* Words below the return address where the caller's rbp is; 0: in rbp. */
+static inline unsigned unwind_rule_rbp_words(unwind_rule rule)
+{
+	return rule >> (UNWIND_RULE_SAVES_SHIFT + 4 * EH_RBP) & 15;
+}
+
 /* The return address is at cfa - 8, so the first save below it is at origin - 8. */
 static inline uintptr_t unwind_rule_origin(unwind_rule rule, uintptr_t cfa, uintptr_t rbp)
 {
 	return rule >> 36 & 1 ? rbp + 8 : cfa - 8;
 }
 
-/* The table's rule at pc (needed by PLT entries) in 64 bits, or UNWIND_RULE_NONE when it does not fit. */
-unwind_rule unwind_rule_pack(const struct eh_rule *rule, uintptr_t pc);
+/* The table's rule at pc in 64 bits, or UNWIND_RULE_NONE when it does not fit. Narrows from and to to pc when the rule
+ * is about this pc only (PLT entries ask where they are). */
+unwind_rule unwind_rule_pack(struct eh_rule *rule, uintptr_t pc);
 
 /* A rule of this kind and nothing else. */
 unwind_rule unwind_rule_of(enum unwind_rule_kind kind);
@@ -79,7 +103,8 @@ uint64_t unwind_rule_generation(void);
 /* The rule for pc, or UNWIND_RULE_NONE. */
 unwind_rule unwind_rule_cached(uintptr_t pc, uint64_t generation);
 
-void unwind_rule_remember(uintptr_t pc, unwind_rule rule, uint64_t generation);
+/* For pc, and for other pcs in [from, to). */
+void unwind_rule_remember(uintptr_t pc, uintptr_t from, uintptr_t to, unwind_rule rule, uint64_t generation);
 
 /* Starts a new generation. */
 void unwind_rule_forget(void);

@@ -1,0 +1,487 @@
+/* Bytes and descriptors in, requests out: track without a sampler and without hooks. */
+#include "preload/track/track.h"
+
+#include <arpa/inet.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "preload/track/connection.h"
+#include "tests/unit/tap.h"
+
+enum { LOG_MAX = 8192 };
+static char happened[LOG_MAX];
+
+static void note(const char *what, const struct request *r)
+{
+	size_t at = strlen(happened);
+
+	snprintf(happened + at, LOG_MAX - at, "%s %s; ", what, request_facts(r)->path);
+}
+
+static void began(struct request *r)
+{
+	r->profiled = true;
+	/* The path is not known yet when only the first bytes have come: told by serial alone. */
+	strncat(happened, "began; ", LOG_MAX - strlen(happened) - 1);
+}
+static void resumed(struct request *r)
+{
+	note("resumed", r);
+}
+static void paused(struct request *r)
+{
+	note("paused", r);
+}
+static struct request last_finished;
+static void finished(struct request *r)
+{
+	last_finished = *r;
+	note("finished", r);
+}
+static unsigned abandoned;
+static void connection_abandoned(void)
+{
+	abandoned++;
+}
+static void pipeline_dropped(unsigned n)
+{
+	(void)n;
+	strncat(happened, "dropped; ", LOG_MAX - strlen(happened) - 1);
+}
+
+static const struct track_callbacks callbacks = { began,    resumed, paused,
+						  finished, connection_abandoned, pipeline_dropped };
+
+static int listener, client, server;
+
+static void connect_pair(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	socklen_t len = sizeof(a);
+
+	happened[0] = '\0';
+	abandoned = 0;
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	CHECK(bind(listener, (struct sockaddr *)&a, sizeof(a)) == 0);
+	CHECK(listen(listener, 5) == 0);
+	getsockname(listener, (struct sockaddr *)&a, &len);
+	client = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK(connect(client, (struct sockaddr *)&a, sizeof(a)) == 0);
+	server = accept(listener, NULL, NULL);
+	track_wait_accept();
+	track_accepted(listener, server);
+}
+
+static void close_server(void)
+{
+	void *token = track_closing(server);
+
+	close(server);
+	track_closed(token);
+}
+
+static void close_all(void)
+{
+	track_closed(track_closing(listener));
+	close(listener);
+	close(client);
+	track_wait_accept();
+}
+
+static void in(const char *text)
+{
+	track_received(server, text, strlen(text));
+}
+static void out(const char *text)
+{
+	track_sent(server, text, strlen(text));
+}
+
+#define RESPONSE "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+static void a_keep_alive_request_finishes_with_its_last_byte(void)
+{
+	connect_pair();
+	in("GET /a?secret=1 HTTP/1.1\r\nHost: x\r\n\r\n");
+	CHECK_STR(happened, "began; resumed /a; ");
+	CHECK(track_current() != NULL);
+	out("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no");
+	CHECK_STR(happened, "began; resumed /a; ");
+	out("k");
+	CHECK_STR(happened, "began; resumed /a; paused /a; finished /a; ");
+	CHECK(track_current() == NULL);
+	CHECK_INT(last_finished.end, REQUEST_COMPLETE);
+	CHECK_INT(last_finished.out.status, 200);
+	in("GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+	out(RESPONSE);
+	CHECK(strstr(happened, "finished /b") != NULL);
+	close_server();
+	close_all();
+}
+
+static void a_client_that_waits_for_the_close_gets_it_first(void)
+{
+	connect_pair();
+	in("GET /a HTTP/1.0\r\n\r\n");
+	out("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	CHECK_STR(happened, "began; resumed /a; paused /a; ");
+	close_server();
+	CHECK_STR(happened, "began; resumed /a; paused /a; finished /a; ");
+	close_all();
+}
+
+static void a_response_without_length_ends_with_the_connection(void)
+{
+	uint64_t wrote;
+
+	connect_pair();
+	in("GET /a HTTP/1.0\r\n\r\n");
+	out("HTTP/1.0 200 OK\r\n\r\nsome body");
+	wrote = track_current()->last_write_ns;
+	usleep(2000);
+	close_server();
+	CHECK_STR(happened, "began; resumed /a; paused /a; finished /a; ");
+	CHECK_INT(last_finished.end, REQUEST_CLOSED);
+	CHECK_INT(last_finished.end_ns, wrote);
+	close_all();
+}
+
+static void a_close_in_the_middle_aborts(void)
+{
+	connect_pair();
+	in("GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+	out("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok");
+	close_server();
+	CHECK_INT(last_finished.end, REQUEST_ABORTED);
+	CHECK(strstr(happened, "finished /a") != NULL);
+	close_all();
+}
+
+static void pipelined_requests_follow_each_other_without_a_read(void)
+{
+	connect_pair();
+	in("GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n");
+	CHECK_STR(happened, "began; resumed /a; ");
+	out(RESPONSE);
+	CHECK_STR(happened, "began; resumed /a; paused /a; finished /a; began; resumed /b; ");
+	out(RESPONSE);
+	CHECK(strstr(happened, "finished /b") != NULL);
+	CHECK_INT(last_finished.start_ns >= last_finished.first_byte_ns, 1);
+	close_server();
+	close_all();
+}
+
+static void two_answers_in_one_write_end_two_requests(void)
+{
+	connect_pair();
+	in("GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n");
+	out(RESPONSE RESPONSE);
+	CHECK(strstr(happened, "finished /a; ") != NULL);
+	CHECK(strstr(happened, "finished /b; ") != NULL);
+	close_server();
+	close_all();
+}
+
+static void a_deep_pipeline_is_dropped_and_counted(void)
+{
+	connect_pair();
+	for (int i = 0; i < CONNECTION_QUEUE_MAX + 3; i++)
+		in("GET /a HTTP/1.1\r\n\r\n");
+	CHECK(strstr(happened, "dropped; ") != NULL);
+	CHECK_INT(abandoned, 1);
+	out(RESPONSE);
+	CHECK(strstr(happened, "finished /a; ") != NULL);
+	close_server();
+	close_all();
+}
+
+static void heads_cut_at_every_byte_are_one_request(void)
+{
+	const char *head = "POST /cut HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc";
+
+	for (size_t cut = 1; cut < strlen(head); cut++) {
+		connect_pair();
+		track_received(server, head, cut);
+		track_received(server, head + cut, strlen(head) - cut);
+		out(RESPONSE);
+		CHECK(strstr(happened, "finished /cut; ") != NULL);
+		CHECK(strstr(strstr(happened, "began") + 1, "began") == NULL);
+		close_server();
+		close_all();
+	}
+}
+
+static void a_body_left_unread_is_not_the_next_request(void)
+{
+	connect_pair();
+	in("POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+	out(RESPONSE);
+	CHECK(strstr(happened, "finished /a; ") != NULL);
+	in("0\r\n\r\n");
+	CHECK(strstr(strstr(happened, "began") + 1, "began") == NULL);
+	in("GET /b HTTP/1.1\r\n\r\n");
+	out(RESPONSE);
+	CHECK(strstr(happened, "finished /b; ") != NULL);
+	CHECK_INT(abandoned, 0);
+	close_server();
+	close_all();
+}
+
+static void interim_answers_do_not_end_it(void)
+{
+	connect_pair();
+	in("POST /a HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+	out("HTTP/1.1 100 Continue\r\n\r\n");
+	CHECK(strstr(happened, "finished") == NULL);
+	in("ok");
+	out(RESPONSE);
+	CHECK(strstr(happened, "finished /a") != NULL);
+	CHECK_INT(last_finished.out.status, 200);
+	close_server();
+	close_all();
+}
+
+static void other_protocols_are_never_looked_at_again(void)
+{
+	connect_pair();
+	in("SSH-2.0-OpenSSH_9.2\r\n");
+	CHECK_INT(slots_get(server), SLOT_NOT);
+	in("GET /a HTTP/1.1\r\n\r\n");
+	CHECK_STR(happened, "");
+	close_server();
+	CHECK_INT(slots_get(server), SLOT_UNKNOWN);
+	close_all();
+}
+
+static void files_that_look_like_requests_are_not(void)
+{
+	int fds[2];
+
+	happened[0] = '\0';
+	CHECK(pipe(fds) == 0);
+	track_received(fds[0], "GET / HTTP/1.1\r\n\r\n", 18);
+	CHECK_STR(happened, "");
+	CHECK_INT(slots_get(fds[0]), SLOT_NOT);
+	track_closing(fds[0]);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void a_socket_never_accepted_is_judged_by_its_first_bytes(void)
+{
+	connect_pair();
+	track_arrived(server);
+	in("GET /passed HTTP/1.1\r\n\r\n");
+	out(RESPONSE);
+	CHECK(strstr(happened, "finished /passed") != NULL);
+	close_server();
+	close_all();
+}
+
+static void a_number_handed_out_again_is_a_new_connection(void)
+{
+	connect_pair();
+	in("GET /old HTTP/1.1\r\n\r\n");
+	/* libuv closed it by a system call that nobody saw. */
+	track_accepted(listener, server);
+	CHECK(strstr(happened, "finished /old") != NULL);
+	CHECK_INT(last_finished.end, REQUEST_ABORTED);
+	in("GET /new HTTP/1.1\r\n\r\n");
+	out(RESPONSE);
+	CHECK(strstr(happened, "finished /new") != NULL);
+	close_server();
+	close_all();
+}
+
+static void waiting_for_new_work_puts_it_down(void)
+{
+	struct pollfd mine, both[2];
+	int epoll = epoll_create1(0), other = epoll_create1(0);
+
+	connect_pair();
+	in("GET /a HTTP/1.1\r\n\r\n");
+	mine = (struct pollfd){ .fd = server };
+	track_wait_poll(&mine, 1);
+	CHECK(track_current() != NULL);
+	track_wait_epoll(other);
+	CHECK(track_current() != NULL);
+	both[0] = mine;
+	both[1] = (struct pollfd){ .fd = listener };
+	track_wait_poll(both, 2);
+	CHECK(track_current() == NULL);
+	out("HTTP/1.1 200 OK\r\n");
+	CHECK(track_current() != NULL);
+	track_epoll_added(epoll, listener);
+	track_wait_epoll(epoll);
+	CHECK(track_current() == NULL);
+	out("Content-Length: 0\r\n\r\n");
+	CHECK(strstr(happened, "finished /a") != NULL);
+	close_server();
+	close_all();
+	track_closing(epoll);
+	close(epoll);
+	close(other);
+}
+
+static void a_relayed_request_makes_a_proxy(void)
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	int upstream = socket(AF_INET, SOCK_STREAM, 0);
+
+	connect_pair();
+	getsockname(listener, (struct sockaddr *)&a, &len);
+	in("GET /same?q HTTP/1.1\r\n\r\n");
+	CHECK(connect(upstream, (struct sockaddr *)&a, sizeof(a)) == 0);
+	track_connected(upstream);
+	track_sent(upstream, "GET /same?q HTTP/1.1\r\nVia: us\r\n\r\n", 33);
+	out(RESPONSE);
+	CHECK_INT(last_finished.role, REQUEST_PROXY);
+	len = sizeof(a);
+	getsockname(upstream, (struct sockaddr *)&a, &len);
+	CHECK_INT(last_finished.upstream.u.in.sin_port, a.sin_port);
+	close_server();
+	track_closed(track_closing(upstream));
+	close(upstream);
+	close_all();
+}
+
+static void asking_another_service_makes_no_proxy(void)
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	int upstream = socket(AF_INET, SOCK_STREAM, 0);
+
+	connect_pair();
+	getsockname(listener, (struct sockaddr *)&a, &len);
+	in("GET /mine HTTP/1.1\r\n\r\n");
+	CHECK(connect(upstream, (struct sockaddr *)&a, sizeof(a)) == 0);
+	track_connected(upstream);
+	track_sent(upstream, "GET /theirs HTTP/1.1\r\n\r\n", 24);
+	track_received(upstream, "HTTP/1.1 200 OK\r\n\r\n", 19);
+	CHECK_STR(request_facts(track_current())->path, "/mine");
+	out(RESPONSE);
+	CHECK_INT(last_finished.role, REQUEST_SERVER);
+	close_server();
+	track_closed(track_closing(upstream));
+	close(upstream);
+	close_all();
+}
+
+static void a_duplicate_keeps_the_connection_open(void)
+{
+	int copy;
+
+	connect_pair();
+	in("GET /a HTTP/1.0\r\n\r\n");
+	copy = dup(server);
+	track_duplicated(server, copy);
+	out("HTTP/1.0 200 OK\r\n\r\nbody");
+	close_server();
+	CHECK(strstr(happened, "finished") == NULL);
+	track_sent(copy, "more", 4);
+	track_closed(track_closing(copy));
+	close(copy);
+	CHECK(strstr(happened, "finished /a") != NULL);
+	CHECK_INT(last_finished.out.body_bytes, 8);
+	close_all();
+}
+
+static void bytes_that_cannot_be_seen_count(void)
+{
+	connect_pair();
+	in("GET /file HTTP/1.1\r\n\r\n");
+	out("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+	track_sent(server, NULL, 999);
+	CHECK(strstr(happened, "finished") == NULL);
+	track_sent(server, NULL, 1);
+	CHECK(strstr(happened, "finished /file") != NULL);
+	close_server();
+	close_all();
+}
+
+static void a_forked_child_forgets_its_parents_requests(void)
+{
+	connect_pair();
+	in("GET /parents HTTP/1.1\r\n\r\n");
+	CHECK_INT(track_postfork_child(), 1);
+	CHECK(track_current() == NULL);
+	out(RESPONSE);
+	CHECK(strstr(happened, "finished") == NULL);
+	close_server();
+	CHECK(strstr(happened, "finished") == NULL);
+	close_all();
+}
+
+static void a_forked_child_serves_a_connection_it_inherited(void)
+{
+	connect_pair();
+	CHECK_INT(track_postfork_child(), 0);
+	in("GET /childs HTTP/1.1\r\n\r\n");
+	out(RESPONSE);
+	CHECK(strstr(happened, "finished /childs") != NULL);
+	close_server();
+	close_all();
+}
+
+static long resident_pages(void)
+{
+	long pages = -1, all;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (f && fscanf(f, "%ld %ld", &all, &pages) != 2)
+		pages = -1;
+	if (f)
+		fclose(f);
+	return pages;
+}
+
+static void objects_are_used_again(void)
+{
+	long before = 0;
+
+	for (int i = 0; i < 20000; i++) {
+		happened[0] = '\0';
+		track_accepted(900, 901);
+		track_received(901, "GET /x HTTP/1.1\r\n\r\n", 19);
+		track_sent(901, RESPONSE, strlen(RESPONSE));
+		track_closed(track_closing(901));
+		if (i == 100)
+			before = resident_pages();
+	}
+	CHECK(strstr(happened, "finished /x") != NULL);
+	/* 20,000 requests of nearly 3 KiB would be 14,000 pages. */
+	CHECK(before > 0 && resident_pages() - before < 1000);
+}
+
+int main(void)
+{
+	static const struct tap_test tests[] = {
+		TAP_TEST(a_keep_alive_request_finishes_with_its_last_byte),
+		TAP_TEST(a_client_that_waits_for_the_close_gets_it_first),
+		TAP_TEST(a_response_without_length_ends_with_the_connection),
+		TAP_TEST(a_close_in_the_middle_aborts),
+		TAP_TEST(pipelined_requests_follow_each_other_without_a_read),
+		TAP_TEST(two_answers_in_one_write_end_two_requests),
+		TAP_TEST(a_deep_pipeline_is_dropped_and_counted),
+		TAP_TEST(heads_cut_at_every_byte_are_one_request),
+		TAP_TEST(a_body_left_unread_is_not_the_next_request),
+		TAP_TEST(interim_answers_do_not_end_it),
+		TAP_TEST(other_protocols_are_never_looked_at_again),
+		TAP_TEST(files_that_look_like_requests_are_not),
+		TAP_TEST(a_socket_never_accepted_is_judged_by_its_first_bytes),
+		TAP_TEST(a_number_handed_out_again_is_a_new_connection),
+		TAP_TEST(waiting_for_new_work_puts_it_down),
+		TAP_TEST(a_relayed_request_makes_a_proxy),
+		TAP_TEST(asking_another_service_makes_no_proxy),
+		TAP_TEST(a_duplicate_keeps_the_connection_open),
+		TAP_TEST(bytes_that_cannot_be_seen_count),
+		TAP_TEST(a_forked_child_forgets_its_parents_requests),
+		TAP_TEST(a_forked_child_serves_a_connection_it_inherited),
+		TAP_TEST(objects_are_used_again),
+	};
+
+	track_start(&callbacks);
+	return tap_run(tests, sizeof(tests) / sizeof(tests[0]));
+}
