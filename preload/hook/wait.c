@@ -3,6 +3,7 @@
 
 #include "preload/hook/guard.h"
 #include "preload/hook/real.h"
+#include "preload/sample/sample.h"
 #include "preload/sigsafe/peek.h"
 #include "preload/track/track.h"
 
@@ -51,64 +52,143 @@ static void wait_epoll(int fd)
 	errno = saved;
 }
 
+/* errno is the wait's. */
+static void wait_done(bool held)
+{
+	int saved = errno;
+
+	if (held)
+		sample_wait_done();
+	errno = saved;
+}
+
 EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
+	bool held;
+	int result;
+
 	wait_poll(fds, count);
-	return libc_poll(fds, count, timeout);
+	held = sample_wait_begins();
+	result = libc_poll(fds, count, timeout);
+	wait_done(held);
+	return result;
 }
 
 EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t fds_size)
 {
+	bool held;
+	int result;
+
 	wait_poll(fds, count);
-	return libc___poll_chk(fds, count, timeout, fds_size);
+	held = sample_wait_begins();
+	result = libc___poll_chk(fds, count, timeout, fds_size);
+	wait_done(held);
+	return result;
 }
 
 EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 		 const sigset_t *mask)
 {
+	sigset_t storage;
+	const sigset_t *during;
+	bool held;
+	int result;
+
 	wait_poll(fds, count);
-	return libc_ppoll(fds, count, timeout, mask);
+	during = sample_wait_mask(mask, &storage);
+	held = !mask && sample_wait_begins();
+	result = libc_ppoll(fds, count, timeout, during);
+	wait_done(held);
+	return result;
 }
 
 EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 		       const sigset_t *mask, size_t fds_size)
 {
+	sigset_t storage;
+	const sigset_t *during;
+	bool held;
+	int result;
+
 	wait_poll(fds, count);
-	return libc___ppoll_chk(fds, count, timeout, mask, fds_size);
+	during = sample_wait_mask(mask, &storage);
+	held = !mask && sample_wait_begins();
+	result = libc___ppoll_chk(fds, count, timeout, during, fds_size);
+	wait_done(held);
+	return result;
 }
 
 EXPORT int select(int count, fd_set *read_set, fd_set *write_set, fd_set *except_set,
 		  struct timeval *timeout)
 {
+	bool held;
+	int result;
+
 	wait_select(count, read_set, write_set);
-	return libc_select(count, read_set, write_set, except_set, timeout);
+	held = sample_wait_begins();
+	result = libc_select(count, read_set, write_set, except_set, timeout);
+	wait_done(held);
+	return result;
 }
 
 EXPORT int pselect(int count, fd_set *read_set, fd_set *write_set, fd_set *except_set,
 		   const struct timespec *timeout, const sigset_t *mask)
 {
+	sigset_t storage;
+	const sigset_t *during;
+	bool held;
+	int result;
+
 	wait_select(count, read_set, write_set);
-	return libc_pselect(count, read_set, write_set, except_set, timeout, mask);
+	during = sample_wait_mask(mask, &storage);
+	held = !mask && sample_wait_begins();
+	result = libc_pselect(count, read_set, write_set, except_set, timeout, during);
+	wait_done(held);
+	return result;
 }
 
 EXPORT int epoll_wait(int fd, struct epoll_event *events, int max, int timeout)
 {
+	bool held;
+	int result;
+
 	wait_epoll(fd);
-	return libc_epoll_wait(fd, events, max, timeout);
+	held = sample_wait_begins();
+	result = libc_epoll_wait(fd, events, max, timeout);
+	wait_done(held);
+	return result;
 }
 
 EXPORT int epoll_pwait(int fd, struct epoll_event *events, int max, int timeout,
 		       const sigset_t *mask)
 {
+	sigset_t storage;
+	const sigset_t *during;
+	bool held;
+	int result;
+
 	wait_epoll(fd);
-	return libc_epoll_pwait(fd, events, max, timeout, mask);
+	during = sample_wait_mask(mask, &storage);
+	held = !mask && sample_wait_begins();
+	result = libc_epoll_pwait(fd, events, max, timeout, during);
+	wait_done(held);
+	return result;
 }
 
 EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int max,
 			const struct timespec *timeout, const sigset_t *mask)
 {
+	sigset_t storage;
+	const sigset_t *during;
+	bool held;
+	int result;
+
 	wait_epoll(fd);
-	return libc_epoll_pwait2(fd, events, max, timeout, mask);
+	during = sample_wait_mask(mask, &storage);
+	held = !mask && sample_wait_begins();
+	result = libc_epoll_pwait2(fd, events, max, timeout, during);
+	wait_done(held);
+	return result;
 }
 
 EXPORT int epoll_ctl(int epoll_fd, int command, int fd, struct epoll_event *event)

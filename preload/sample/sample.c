@@ -209,6 +209,39 @@ void sample_discard(struct sample_thread *thread, struct stacks *list)
 	}
 }
 
+static bool sample_ticks_in_kernel(void)
+{
+	const struct sample_thread *thread = sample_thread_self();
+
+	return thread && thread->handler.target && thread->clock.kind == CLOCK_THREAD_TIMER;
+}
+
+bool sample_wait_begins(void)
+{
+	uint64_t bit;
+
+	if (!sample_ticks_in_kernel())
+		return false;
+	bit = UINT64_C(1) << (signal_number() - 1);
+	return raw_sigprocmask(SIG_BLOCK, &bit, NULL) == 0;
+}
+
+void sample_wait_done(void)
+{
+	uint64_t bit = UINT64_C(1) << (signal_number() - 1);
+
+	raw_sigprocmask(SIG_UNBLOCK, &bit, NULL);
+}
+
+const sigset_t *sample_wait_mask(const sigset_t *mask, sigset_t *storage)
+{
+	if (!mask || !sample_ticks_in_kernel())
+		return mask;
+	*storage = *mask;
+	sigaddset(storage, signal_number());
+	return storage;
+}
+
 void sample_postfork_child(void)
 {
 	struct sample_thread *thread = sample_thread_self();

@@ -52,6 +52,16 @@ void sample_scratch_done(struct sample_thread *thread, void *scratch);
 /* Gives a request's trees back. */
 void sample_discard(struct sample_thread *thread, struct stacks *list);
 
+/*
+ * Around a wait that a signal would end early (poll, select, epoll_wait are not restarted). Perf
+ * events never tick in the kernel and need nothing; a thread timer may, so its signal is blocked
+ * meanwhile. True: sample_wait_done must follow. With a mask of the host's, use sample_wait_mask instead.
+ */
+bool sample_wait_begins(void);
+void sample_wait_done(void);
+/* The host's mask for the time of the wait, with our signal added in *storage if need be. */
+const sigset_t *sample_wait_mask(const sigset_t *mask, sigset_t *storage);
+
 /* In a forked child: the thread has no clock any more; its next request opens one. */
 void sample_postfork_child(void);
 

@@ -182,12 +182,11 @@ uint64_t unwind_rule_generation(void)
 
 unwind_rule unwind_rule_cached(uintptr_t pc, uint64_t generation)
 {
-	/* Both are looked at: which of them has it cannot be predicted. rules[0] is UNWIND_RULE_NONE. */
-	uint64_t block = look(cache.blocks, pc >> BLOCK_BITS, generation);
-	uint64_t one = look(cache.pcs, pc, generation);
-	uint64_t number = (block < RULES_MAX ? block : 0) | (one < RULES_MAX ? one : 0);
+	uint64_t number = look(cache.blocks, pc >> BLOCK_BITS, generation);
 
-	if (pc >> ADDRESS_BITS != 0)
+	if (number == 0 || number >= RULES_MAX)
+		number = look(cache.pcs, pc, generation);
+	if (number >= RULES_MAX || pc >> ADDRESS_BITS != 0)
 		return UNWIND_RULE_NONE;
 	return __atomic_load_n(&cache.rules[number], __ATOMIC_RELAXED);
 }
