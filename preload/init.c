@@ -110,7 +110,7 @@ static void init_note_thread(struct request *r, uint32_t tid)
 
 static void init_resumed(struct request *r)
 {
-	struct sample_settings wanted = { r->rate, settings.signal, settings.stacks };
+	struct sample_settings wanted = { control_rate(), settings.signal, settings.stacks };
 	bool made;
 	struct sample_thread *thread = sample_thread_get(&wanted, &made);
 
@@ -123,6 +123,7 @@ static void init_resumed(struct request *r)
 	init_note_thread(r, thread->tid);
 	r->clock = (int32_t)thread->clock.kind;
 	r->clock_error = thread->clock.error;
+	r->rate = thread->clock.rate;
 }
 
 static void init_paused(struct request *r)

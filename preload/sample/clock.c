@@ -55,6 +55,17 @@ static int clock_open_perf(struct clock *clock, int signal)
 	return result;
 }
 
+/* Timers on a thread's CPU clock expire at scheduler ticks only, and the coarse clock's step is one. */
+static uint32_t clock_timer_rate(uint32_t rate)
+{
+	struct timespec tick;
+
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) != 0 || tick.tv_nsec <= 0)
+		return rate;
+	return rate < 1000000000u / (uint32_t)tick.tv_nsec ? rate :
+							      1000000000u / (uint32_t)tick.tv_nsec;
+}
+
 static int clock_open_timer(struct clock *clock, int signal)
 {
 	/* The kernel's struct sigevent; glibc hides the thread id in a union that not all versions name. */
@@ -66,6 +77,7 @@ static int clock_open_timer(struct clock *clock, int signal)
 	event.sigev_signo = signal;
 	memcpy((char *)&event + offsetof(struct sigevent, sigev_notify) + sizeof(int), &tid,
 	       sizeof(tid));
+	clock->rate = clock_timer_rate(clock->rate);
 	clock->left_ns = (uint64_t)clock_period_ns(clock->rate);
 	return (int)raw_syscall3(SYS_timer_create, CLOCK_THREAD_CPUTIME_ID, (long)&event,
 				 (long)&clock->timer);
@@ -73,7 +85,7 @@ static int clock_open_timer(struct clock *clock, int signal)
 
 void clock_open(struct clock *clock, uint32_t rate, int signal)
 {
-	*clock = (struct clock){ .fd = -1, .rate = rate };
+	*clock = (struct clock){ .fd = -1, .asked = rate, .rate = rate };
 	clock->error = signal ? clock_open_perf(clock, signal) : -EBUSY;
 	if (clock->error == 0)
 		clock->kind = CLOCK_PERF_USER;

@@ -16,7 +16,8 @@ struct clock {
 	int error;             /* of perf_event_open, when kind is not CLOCK_PERF_USER: -errno */
 	int fd;                /* perf event, -1 none; registered in ours.h, which may move it */
 	int timer;             /* kernel timer id */
-	uint32_t rate;         /* ticks per second of CPU */
+	uint32_t asked;        /* ticks per second of CPU that were wanted */
+	uint32_t rate;         /* and that it gives: a thread timer ticks no faster than the scheduler */
 	uint64_t left_ns;      /* timer only: what was left of the period when it was stopped */
 };
 

@@ -96,7 +96,7 @@ struct sample_thread *sample_thread_get(const struct sample_settings *settings, 
 	if (!thread)
 		return NULL;
 	/* Once per rate: a refused clock is not asked for again at each request. */
-	if (thread->clock.rate != settings->rate) {
+	if (thread->clock.asked != settings->rate) {
 		tid = (uint32_t)raw_gettid();
 		thread->tid = tid;
 		clock_close(&thread->clock);

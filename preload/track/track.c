@@ -330,6 +330,11 @@ static slot_value track_judge(int fd, slot_value value, const void *bytes, size_
 
 /* ---- I/O ---- */
 
+static bool track_over(const struct request *r)
+{
+	return !r || __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) == REQUEST_ENDED;
+}
+
 static void track_outbound_io(int fd, slot_value value, const void *bytes, size_t len, bool sent)
 {
 	struct outbound *o = (struct outbound *)track_lock(fd, value);
@@ -338,8 +343,11 @@ static void track_outbound_io(int fd, slot_value value, const void *bytes, size_
 
 	if (!o)
 		return;
-	/* A write while working for another request: a pooled connection, now that one's. */
-	if (sent && self.current && self.current != o->request)
+	/*
+	 * A write when its request has ended: a pooled connection, now the current one's. While its
+	 * request is open it stays that one's, whatever came before it in an event loop's turn.
+	 */
+	if (sent && self.current && track_over(o->request))
 		outbound_rebind(o, self.current);
 	r = o->request;
 	if (r)

@@ -239,7 +239,8 @@ static bool take_length(struct uwsgi_request *r, unsigned char c)
 	bool is_key = r->state == KEY_LEN || r->state == KEY_LEN_HIGH;
 	unsigned needed;
 
-	if (r->vars_left == 0)
+	/* The rest of a packet cannot be shorter than the two lengths of a variable. */
+	if (r->state == KEY_LEN && r->vars_left < 4)
 		return false;
 	r->vars_left--;
 	if (r->state == KEY_LEN || r->state == VALUE_LEN) {

@@ -347,6 +347,39 @@ static void a_relayed_request_makes_a_proxy(void)
 	close_all();
 }
 
+static void an_event_loops_turn_does_not_mix_up_upstreams(void)
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	int upstream = socket(AF_INET, SOCK_STREAM, 0), other, second;
+
+	connect_pair();
+	getsockname(listener, (struct sockaddr *)&a, &len);
+	in("GET /first HTTP/1.1\r\n\r\n");
+	CHECK(connect(upstream, (struct sockaddr *)&a, sizeof(a)) == 0);
+	track_connected(upstream);
+	/* In one turn: another client's head, then the first one's upstream has become writable. */
+	other = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK(connect(other, (struct sockaddr *)&a, sizeof(a)) == 0);
+	second = accept(listener, NULL, NULL);
+	track_accepted(listener, second);
+	track_received(second, "GET /second HTTP/1.1\r\n\r\n", 24);
+	track_sent(upstream, "GET /first HTTP/1.1\r\n\r\n", 23);
+	CHECK_STR(request_facts(track_current())->path, "/first");
+	out(RESPONSE);
+	CHECK_STR(request_facts(&last_finished)->path, "/first");
+	CHECK_INT(last_finished.role, REQUEST_PROXY);
+	track_sent(second, RESPONSE, strlen(RESPONSE));
+	CHECK_INT(last_finished.role, REQUEST_SERVER);
+	close_server();
+	track_closed(track_closing(second));
+	close(second);
+	close(other);
+	track_closed(track_closing(upstream));
+	close(upstream);
+	close_all();
+}
+
 static void asking_another_service_makes_no_proxy(void)
 {
 	struct sockaddr_in a;
@@ -474,6 +507,7 @@ int main(void)
 		TAP_TEST(a_number_handed_out_again_is_a_new_connection),
 		TAP_TEST(waiting_for_new_work_puts_it_down),
 		TAP_TEST(a_relayed_request_makes_a_proxy),
+		TAP_TEST(an_event_loops_turn_does_not_mix_up_upstreams),
 		TAP_TEST(asking_another_service_makes_no_proxy),
 		TAP_TEST(a_duplicate_keeps_the_connection_open),
 		TAP_TEST(bytes_that_cannot_be_seen_count),

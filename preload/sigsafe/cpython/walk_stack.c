@@ -12,6 +12,7 @@ enum {
 /* The part of the data stack that may hold the next older frame: addresses fall along the chain. */
 struct data_stack {
 	uintptr_t chunk, low, limit, end;
+	uintptr_t above; /* limit before the last frame was found */
 };
 
 struct walk {
@@ -69,6 +70,7 @@ static bool data_stack_take(struct data_stack *data, uintptr_t address, uintptr_
 
 	for (unsigned i = 0; at.chunk && i < CHUNKS_AHEAD; i++) {
 		if (address >= at.low && address < at.limit && len <= at.limit - address) {
+			at.above = at.limit;
 			at.limit = address;
 			*data = at;
 			return true;
@@ -165,40 +167,57 @@ static uintptr_t newest_frame(const struct walk *walk, uintptr_t address)
 	return address;
 }
 
+/* Where the data stack's frame at this address ends; 0 when its code is no code. */
+static uintptr_t frame_end(const struct walk *walk, uintptr_t address)
+{
+	const struct cpython_layout *layout = walk->layout;
+	uintptr_t code = load_word(address + layout->frame.code);
+	size_t words;
+
+	if (!load_plausible(code) || !peek_ok(code, layout->code.instructions) ||
+	    load_word(code + OBJECT_TYPE) != walk->runtime->code_type)
+		return 0;
+	if (layout->code.frame_words != CPYTHON_NOWHERE)
+		words = (uint32_t)load_int(code + layout->code.frame_words);
+	else
+		words = (size_t)(uint32_t)load_int(code + layout->code.stack_size) +
+			(uint32_t)load_int(code + layout->code.locals) + layout->frame.size / 8u;
+	return address + words * 8;
+}
+
+/*
+ * Above the newest frame of the data stack there is nothing, or the one that it is about to call. A
+ * frame that has others above it is not the newest: we came to it from what an earlier call left
+ * where the record of the current one is not written yet.
+ */
+static bool top_proven(const struct walk *walk, const struct frame *frame)
+{
+	uintptr_t end = frame_end(walk, frame->address), top = walk->data.above;
+
+	if (end == 0 || end > top)
+		return false;
+	return end == top || (walk->layout->frame.size <= top - end && frame_end(walk, end) == top);
+}
+
 /*
  * A new frame is pushed right above its caller's, so where the caller ends there is proof that the
  * link, which may not be written yet, is right. (None for a caller inside a generator.)
  */
 static bool link_proven(const struct walk *walk, const struct frame *frame)
 {
-	const struct cpython_layout *layout = walk->layout;
 	struct data_stack data = walk->data;
-	uintptr_t caller = frame->previous, code;
-	size_t words;
 
-	if (frame->owner != OWNER_THREAD || !load_plausible(caller) ||
-	    !data_stack_take(&data, caller, layout->frame.size) || data.chunk != walk->data.chunk)
-		return false;
-	code = load_word(caller + layout->frame.code);
-	if (!load_plausible(code) || !peek_ok(code, layout->code.instructions) ||
-	    load_word(code + OBJECT_TYPE) != walk->runtime->code_type)
-		return false;
-	if (layout->code.frame_words != CPYTHON_NOWHERE)
-		words = (uint32_t)load_int(code + layout->code.frame_words);
-	else
-		words = (size_t)(uint32_t)load_int(code + layout->code.stack_size) +
-			(uint32_t)load_int(code + layout->code.locals) + layout->frame.size / 8u;
-	return caller + words * 8 == frame->address;
+	return frame->owner == OWNER_THREAD && load_plausible(frame->previous) &&
+	       data_stack_take(&data, frame->previous, walk->layout->frame.size) &&
+	       data.chunk == walk->data.chunk && frame_end(walk, frame->previous) == frame->address;
 }
 
 /* ---- the chain ---- */
 
 enum chain_end {
 	CHAIN_ROOT, /* the thread's first frame was reached */
-	CHAIN_FULL, /* max frames were not enough */
-	CHAIN_TORN, /* a frame was not whole: those before the last entry are right */
-	CHAIN_BEGINNING, /* the newest has not begun and nothing says who called it: it alone is right */
-	CHAIN_UNLINKED, /* the newest activation is not set up: walk from the one before */
+	CHAIN_CUT,  /* a frame was not whole, or max were not enough: those found are right */
+	CHAIN_TORN, /* nothing is */
 };
 
 /* The record on the C stack of the next older native activation; 0 when there is none or it is not sane. */
@@ -215,74 +234,67 @@ static uintptr_t cframe_before(const struct walk *walk, uintptr_t cframe)
 		       : 0;
 }
 
+/* The oldest frame of a native activation: its link must agree with the one the activation keeps. */
+static bool activation_end(struct walk *walk, uintptr_t *cframe, const struct frame *frame)
+{
+	uintptr_t before;
+
+	if (!*cframe)
+		return true;
+	before = cframe_before(walk, *cframe);
+	if (!before || load_word(before + walk->layout->cframe.frame) != frame->previous)
+		return false;
+	*cframe = before;
+	return true;
+}
+
 static enum chain_end walk_chain(struct walk *walk, uintptr_t cframe, uintptr_t address)
 {
 	const struct cpython_layout *layout = walk->layout;
-	size_t whole = 0, steps = 0;
-	bool newest = true, beginning = false;
+	size_t whole = 0, steps = 0; /* whole: frames of activations that were walked to their end */
+	bool newest = true, beginning = false, top = !layout->late_link;
 	struct frame frame;
 
-	address = newest_frame(walk, address);
-	while (address) {
+	for (address = newest_frame(walk, address); address; address = frame.previous) {
 		enum frame_kind kind = frame_look(walk, address, &frame);
+		uintptr_t entry = kind == FRAME_SHIM ? address : cframe;
 
 		if (kind == FRAME_BAD || ++steps > 2 * walk->max + 2)
 			goto torn;
+		if (!top && frame.owner == OWNER_THREAD) {
+			if (!top_proven(walk, &frame))
+				goto torn;
+			top = true;
+		}
 		if (kind == FRAME_PYTHON) {
 			if (!newest && !frame.running)
 				goto torn;
 			if (walk->n == walk->max)
-				return CHAIN_FULL;
+				return CHAIN_CUT;
 			walk->frames[walk->n++] = (struct python_frame){
 				.code = codes_intern(layout, frame.code),
 				.lasti = frame.lasti,
 			};
-			if (newest && layout->late_link && (frame.lasti < 0 || !frame.running))
-				beginning = true;
+			beginning |= newest && layout->late_link && (frame.lasti < 0 || !frame.running);
 			if (newest && beginning && !frame.entry && !link_proven(walk, &frame))
-				return CHAIN_BEGINNING;
+				return CHAIN_CUT;
 			newest = false;
 		}
 		if (kind == FRAME_SHIM || frame.entry) {
-			/* Each native activation keeps a link of its own to what it was called from. */
-			if (cframe) {
-				uintptr_t before = cframe_before(walk, cframe);
-
-				if (!before ||
-				    load_word(before + layout->cframe.frame) != frame.previous)
-					goto torn;
-				if (walk->n > whole)
-					walk->frames[walk->n - 1].entry =
-						kind == FRAME_SHIM ? address : cframe;
-				cframe = before;
-			} else if (walk->n > whole) {
-				walk->frames[walk->n - 1].entry = address;
-			}
+			if (!activation_end(walk, &cframe, &frame))
+				goto torn;
+			if (walk->n > whole)
+				walk->frames[walk->n - 1].entry = entry;
 			whole = walk->n;
 		} else if (!frame.previous) {
 			goto torn;
 		}
-		address = frame.previous;
 	}
 	return CHAIN_ROOT;
 torn:
-	if (whole == 0 && !beginning)
-		return CHAIN_UNLINKED;
-	if (whole == 0)
-		return CHAIN_BEGINNING;
-	walk->n = whole;
-	return CHAIN_TORN;
-}
-
-static void walk_begin(struct walk *walk)
-{
-	const struct cpython_layout *layout = walk->layout;
-
-	walk->n = 0;
-	walk->last_shim = 0;
-	walk->data = (struct data_stack){ 0 };
-	chunk_open(&walk->data, load_word(walk->state + layout->thread.chunk),
-		   load_word(walk->state + layout->thread.top));
+	/* A newest frame that has not begun is right by itself, whatever its link. */
+	walk->n = whole == 0 && beginning ? 1 : whole;
+	return walk->n ? CHAIN_CUT : CHAIN_TORN;
 }
 
 enum python_result walk_stack_frames(const struct runtime *runtime, uintptr_t state,
@@ -311,22 +323,13 @@ enum python_result walk_stack_frames(const struct runtime *runtime, uintptr_t st
 	} else {
 		address = load_word(state + layout->thread.frame);
 	}
-	walk_begin(&walk);
+	chunk_open(&walk.data, load_word(state + layout->thread.chunk),
+		   load_word(state + layout->thread.top));
 	end = walk_chain(&walk, cframe, address);
-	if (end == CHAIN_UNLINKED && cframe) {
-		/* The eval loop was just entered: its frame is not in its record yet, its caller's is. */
-		cframe = cframe_before(&walk, cframe);
-		if (!cframe)
-			return PYTHON_BROKEN;
-		walk_begin(&walk);
-		end = walk_chain(&walk, cframe, load_word(cframe + layout->cframe.frame));
-	}
-	if (end == CHAIN_UNLINKED)
-		return PYTHON_BROKEN;
-	if (end == CHAIN_BEGINNING)
-		walk.n = 1;
 	*n = walk.n;
-	if (end == CHAIN_ROOT)
-		return walk.n ? PYTHON_OK : PYTHON_NONE;
-	return PYTHON_CUT;
+	if (end == CHAIN_TORN)
+		return PYTHON_BROKEN;
+	if (end == CHAIN_CUT)
+		return PYTHON_CUT;
+	return walk.n ? PYTHON_OK : PYTHON_NONE;
 }
