@@ -236,8 +236,8 @@ struct profile_error {
 
 enum { PROFILE_READ_ALL = 0, PROFILE_READ_FACTS = 1 };
 
-/* Reads a whole profile from memory (uncompressed bytes). With PROFILE_READ_FACTS only comments, times and
- * the strings that these use (for `ls`); the whole input is still checked to be well-formed at the top
+/* Reads a whole profile from memory (uncompressed bytes). With PROFILE_READ_FACTS only comments,
+ * times and strings (for `ls`); the whole input is still checked to be well-formed at the top
  * level, and its check sum. 0, or -1 with *error filled and *out NULL; -ENOMEM likewise. Free with profile_free (NULL is fine). */
 int profile_read(const void *bytes, size_t len, unsigned what, struct profile_in **out,
 		 struct profile_error *error);

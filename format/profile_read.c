@@ -41,6 +41,8 @@ struct reader {
 	struct profile_in *out;
 	size_t counts[FIELDS];
 	bool facts_only;
+	size_t text_bytes; /* of all texts with their NULs */
+	char *texts;       /* where the next copy goes */
 	struct protobuf_cursor last_string; /* the last top-level string */
 	const uint8_t *last_string_start;
 	const uint8_t *last_start; /* the last top-level field of all */
@@ -129,6 +131,7 @@ static bool count_top_level(struct reader *r, struct protobuf_cursor c)
 		case FIELD_STRING:
 			r->last_string = f.bytes;
 			r->last_string_start = f.start;
+			r->text_bytes += (size_t)(f.bytes.end - f.bytes.at) + 1;
 			/* fall through */
 		case FIELD_SAMPLE_TYPE:
 		case FIELD_SAMPLE:
@@ -218,13 +221,13 @@ static bool take_sample(struct reader *r, const struct protobuf_field *whole,
 	for (c = whole->bytes; c.at < c.end;) {
 		if (!protobuf_field(&r->report, &c, &f))
 			return false;
-		if (f.number == 1)
-			s->n_locations +=
-				protobuf_numbers(&r->report, &f, s->locations + s->n_locations);
-		else if (f.number == 2)
-			n_values +=
-				protobuf_numbers(&r->report, &f, (uint64_t *)s->values + n_values);
-		else if (f.number == 3 && !take_label(r, f.bytes, &s->labels[s->n_labels++]))
+		if (f.number == 1 &&
+		    !protobuf_numbers(&r->report, &f, s->locations, &s->n_locations))
+			return false;
+		if (f.number == 2 &&
+		    !protobuf_numbers(&r->report, &f, (uint64_t *)s->values, &n_values))
+			return false;
+		if (f.number == 3 && !take_label(r, f.bytes, &s->labels[s->n_labels++]))
 			return false;
 	}
 	return true;
@@ -349,13 +352,30 @@ static bool take_function(struct reader *r, const struct protobuf_field *whole,
 static bool take_comments(struct reader *r, const struct protobuf_field *f)
 {
 	struct profile_in *p = r->out;
-	size_t n = protobuf_numbers(&r->report, f, (uint64_t *)p->comments + p->n_comments);
+	size_t i = p->n_comments;
 
-	for (; n; n--, p->n_comments++) {
-		if ((uint64_t)p->comments[p->n_comments] >= r->counts[FIELD_STRING])
+	if (!protobuf_numbers(&r->report, f, (uint64_t *)p->comments, &p->n_comments))
+		return false;
+	for (; i < p->n_comments; i++) {
+		if ((uint64_t)p->comments[i] >= r->counts[FIELD_STRING])
 			return protobuf_bad(&r->report, f->start,
 					    "a comment names a text that is not there");
 	}
+	return true;
+}
+
+/* A NUL-terminated copy, since texts have a length in the file. */
+static bool take_string(struct reader *r, const struct protobuf_field *f)
+{
+	size_t len = (size_t)(f->bytes.end - f->bytes.at);
+	struct profile_in *p = r->out;
+
+	if (!p->n_strings && len)
+		return protobuf_bad(&r->report, f->start, "the first text is not empty");
+	memcpy(r->texts, f->bytes.at, len);
+	p->strings[p->n_strings] = r->texts;
+	p->string_lens[p->n_strings++] = len;
+	r->texts += len + 1;
 	return true;
 }
 
@@ -374,6 +394,8 @@ static bool take_top_level(struct reader *r, const struct protobuf_field *f)
 		return take_value_type(r, f->bytes, &p->period_type);
 	case FIELD_PERIOD:
 		return take_number(r, f, &p->period_ns);
+	case FIELD_STRING:
+		return take_string(r, f);
 	case FIELD_COMMENT:
 		return take_comments(r, f);
 	case FIELD_DEFAULT_TYPE:
@@ -395,71 +417,6 @@ static bool take_top_level(struct reader *r, const struct protobuf_field *f)
 	default:
 		return true;
 	}
-}
-
-/* ---- texts ---- */
-
-/* Marks the texts that are wanted with themselves being not NULL: all of them, or those that comments and types name. */
-static bool mark_strings(struct reader *r)
-{
-	static char wanted[1];
-	struct profile_in *p = r->out;
-
-	if (!r->facts_only)
-		return true;
-	for (size_t i = 0; i < p->n_comments; i++)
-		p->strings[p->comments[i]] = wanted;
-	for (size_t i = 0; i < p->n_sample_types; i++) {
-		p->strings[p->sample_types[i].type] = wanted;
-		p->strings[p->sample_types[i].unit] = wanted;
-	}
-	p->strings[p->period_type.type] = wanted;
-	p->strings[p->period_type.unit] = wanted;
-	p->strings[p->default_sample_type] = wanted;
-	return true;
-}
-
-static bool take_strings(struct reader *r, struct protobuf_cursor c)
-{
-	struct profile_in *p = r->out;
-	struct protobuf_cursor scan = c;
-	size_t room = 1;
-	struct protobuf_field f;
-	char *copy;
-
-	for (size_t i = 0; scan.at < scan.end;) {
-		if (!protobuf_field(&r->report, &scan, &f))
-			return false;
-		if (f.number != FIELD_STRING)
-			continue;
-		if (!r->facts_only || p->strings[i])
-			room += (size_t)(f.bytes.end - f.bytes.at) + 1;
-		i++;
-	}
-	copy = arena_take(r, room, 1);
-	if (!copy)
-		return false;
-	while (c.at < c.end) {
-		size_t i = p->n_strings, len;
-
-		if (!protobuf_field(&r->report, &c, &f))
-			return false;
-		if (f.number != FIELD_STRING)
-			continue;
-		p->n_strings++;
-		if (r->facts_only && !p->strings[i]) {
-			p->strings[i] = (char *)"";
-			continue;
-		}
-		len = (size_t)(f.bytes.end - f.bytes.at);
-		if (i == 0 && len)
-			return protobuf_bad(&r->report, f.start, "the first text is not empty");
-		memcpy(copy, f.bytes.at, len);
-		p->strings[i] = copy;
-		p->string_lens[i] = len;
-		copy += len + 1;
-	}
-	return true;
 }
 
 /* ---- last pass: ids ---- */
@@ -591,7 +548,8 @@ static bool take_memory(struct reader *r)
 	p->comments = arena_take(r, n[FIELD_COMMENT], sizeof(*p->comments));
 	p->strings = arena_take(r, n[FIELD_STRING], sizeof(*p->strings));
 	p->string_lens = arena_take(r, n[FIELD_STRING], sizeof(*p->string_lens));
-	if (!p->sample_types || !p->comments || !p->strings || !p->string_lens)
+	r->texts = arena_take(r, r->text_bytes, 1);
+	if (!p->sample_types || !p->comments || !p->strings || !p->string_lens || !r->texts)
 		return false;
 	if (r->facts_only)
 		return true;
@@ -622,7 +580,7 @@ static bool read_all(struct reader *r, struct protobuf_cursor all)
 		if (!take_top_level(r, &f))
 			return false;
 	}
-	return mark_strings(r) && take_strings(r, all) && check_whole(r, all) &&
+	return check_whole(r, all) &&
 	       (r->facts_only || check_ids(r));
 }
 

@@ -7,8 +7,8 @@ bool protobuf_bad(const struct protobuf_report *report, const uint8_t *where, co
 	return false;
 }
 
-bool protobuf_varint(const struct protobuf_report *report, struct protobuf_cursor *c,
-		     uint64_t *value)
+static bool read_long(const struct protobuf_report *report, struct protobuf_cursor *c,
+		      uint64_t *value)
 {
 	const uint8_t *start = c->at;
 	uint64_t result = 0;
@@ -20,7 +20,7 @@ bool protobuf_varint(const struct protobuf_report *report, struct protobuf_curso
 			return protobuf_bad(report, start, "a number is cut short");
 		byte = *c->at++;
 		if (shift == 63 && byte > 1)
-			return protobuf_bad(report, start, "a number has more than 64 bits");
+			break;
 		result |= (uint64_t)(byte & 0x7f) << shift;
 		if (byte < 0x80) {
 			*value = result;
@@ -30,13 +30,29 @@ bool protobuf_varint(const struct protobuf_report *report, struct protobuf_curso
 	return protobuf_bad(report, start, "a number has more than 64 bits");
 }
 
+/* Nearly all numbers of a profile have one byte or two. */
+static inline bool read_number(const struct protobuf_report *report, struct protobuf_cursor *c,
+			       uint64_t *value)
+{
+	if (c->at < c->end && c->at[0] < 0x80) {
+		*value = *c->at++;
+		return true;
+	}
+	if (c->end - c->at >= 2 && c->at[1] < 0x80) {
+		*value = (uint64_t)(c->at[0] & 0x7f) | (uint64_t)c->at[1] << 7;
+		c->at += 2;
+		return true;
+	}
+	return read_long(report, c, value);
+}
+
 bool protobuf_field(const struct protobuf_report *report, struct protobuf_cursor *c,
 		    struct protobuf_field *f)
 {
 	uint64_t key, len;
 
 	f->start = c->at;
-	if (!protobuf_varint(report, c, &key))
+	if (!read_number(report, c, &key))
 		return false;
 	if (key >> 3 == 0 || key >> 3 > 0x1fffffff)
 		return protobuf_bad(report, f->start, "no field has this number");
@@ -45,13 +61,13 @@ bool protobuf_field(const struct protobuf_report *report, struct protobuf_cursor
 	f->value = 0;
 	switch (f->wire) {
 	case PROTOBUF_VARINT:
-		return protobuf_varint(report, c, &f->value);
+		return read_number(report, c, &f->value);
 	case PROTOBUF_64:
 	case PROTOBUF_32:
 		len = f->wire == PROTOBUF_64 ? 8 : 4;
 		break;
 	case PROTOBUF_BYTES:
-		if (!protobuf_varint(report, c, &len))
+		if (!read_number(report, c, &len))
 			return false;
 		break;
 	default:
@@ -76,8 +92,7 @@ bool protobuf_want(const struct protobuf_report *report, const struct protobuf_f
 bool protobuf_count(const struct protobuf_report *report, const struct protobuf_field *f,
 		    size_t *count)
 {
-	struct protobuf_cursor c = f->bytes;
-	uint64_t value;
+	size_t ends = 0;
 
 	if (f->wire == PROTOBUF_VARINT) {
 		++*count;
@@ -85,25 +100,28 @@ bool protobuf_count(const struct protobuf_report *report, const struct protobuf_
 	}
 	if (!protobuf_want(report, f, PROTOBUF_BYTES))
 		return false;
-	for (; c.at < c.end; ++*count) {
-		if (!protobuf_varint(report, &c, &value))
-			return false;
-	}
+	/* each number has one byte with the top bit clear: its last */
+	for (const uint8_t *at = f->bytes.at; at < f->bytes.end; at++)
+		ends += *at < 0x80;
+	if (f->bytes.at < f->bytes.end && f->bytes.end[-1] >= 0x80)
+		return protobuf_bad(report, f->start, "a number is cut short");
+	*count += ends;
 	return true;
 }
 
-/* Known to be well-formed by count_numbers. */
-size_t protobuf_numbers(const struct protobuf_report *report, const struct protobuf_field *f,
-			uint64_t *to)
+bool protobuf_numbers(const struct protobuf_report *report, const struct protobuf_field *f,
+		      uint64_t *to, size_t *n)
 {
 	struct protobuf_cursor c = f->bytes;
-	size_t n = 0;
 
 	if (f->wire == PROTOBUF_VARINT) {
-		*to = f->value;
-		return 1;
+		to[(*n)++] = f->value;
+		return true;
 	}
-	while (c.at < c.end && protobuf_varint(report, &c, &to[n]))
-		n++;
-	return n;
+	while (c.at < c.end) {
+		if (!read_number(report, &c, &to[*n]))
+			return false;
+		++*n;
+	}
+	return true;
 }

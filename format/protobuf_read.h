@@ -34,20 +34,18 @@ struct protobuf_report {
 /* Always false. */
 bool protobuf_bad(const struct protobuf_report *report, const uint8_t *where, const char *reason);
 
-/* These move the cursor, and return false after protobuf_bad. */
-bool protobuf_varint(const struct protobuf_report *report, struct protobuf_cursor *c,
-		     uint64_t *value);
+/* The next field: moves the cursor. This and those below return false after protobuf_bad. */
 bool protobuf_field(const struct protobuf_report *report, struct protobuf_cursor *c,
 		    struct protobuf_field *f);
 
 /* Is the field of this kind? */
 bool protobuf_want(const struct protobuf_report *report, const struct protobuf_field *f,
 		   enum protobuf_wire wire);
-/* A repeated number stands alone or packed: adds how many there are. */
+/* A repeated number stands alone or packed: adds to *count how many there are. */
 bool protobuf_count(const struct protobuf_report *report, const struct protobuf_field *f,
 		    size_t *count);
-/* Stores them, after protobuf_count has said how many. */
-size_t protobuf_numbers(const struct protobuf_report *report, const struct protobuf_field *f,
-			uint64_t *to);
+/* Stores them from to[*n] on and adds to *n; no more than protobuf_count, which must have agreed, has said. */
+bool protobuf_numbers(const struct protobuf_report *report, const struct protobuf_field *f,
+		      uint64_t *to, size_t *n);
 
 #endif

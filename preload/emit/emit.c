@@ -34,13 +34,18 @@ enum {
 _Static_assert(sizeof(struct emit_work) <= SCRATCH_WORK_BYTES, "the work area is too small");
 _Static_assert(SCRATCH_FILE_BYTES >= 65536, "too little is left to buffer the file");
 
-/* Small files: the writer clears its tables, so they are no larger than this request can use. */
-static size_t emit_writer_memory(const struct emit_job *job)
+static size_t emit_nodes(const struct emit_job *job)
 {
 	size_t nodes = 0;
 
 	for (const struct stacks *s = job->stacks; s; s = s->next)
 		nodes += s->n_nodes;
+	return nodes;
+}
+
+/* Small files: the writer clears its tables, so they are no larger than this request can use. */
+static size_t emit_writer_memory(size_t nodes)
+{
 	return nodes < 256	? PROFILE_MEMORY_MIN :
 	       nodes < 1024 ? 2 * PROFILE_MEMORY_MIN :
 			      SCRATCH_WRITER_BYTES;
@@ -233,7 +238,7 @@ static void emit_samples(struct profile_writer *w, const struct emit_job *job,
 	uint64_t index = 0;
 	struct locations locations;
 
-	locations_start(&locations, w, (char *)job->scratch + SCRATCH_LOCATIONS);
+	locations_start(&locations, w, (char *)job->scratch + SCRATCH_LOCATIONS, emit_nodes(job));
 	for (const struct stacks *s = job->stacks; s; s = s->next) {
 		locations_tree(&locations, s);
 		for (uint32_t i = 0; i < s->n_samples && !w->error; i++) {
@@ -295,7 +300,7 @@ int emit_profile(struct emit_job *job)
 		return result;
 	route_fold(facts->path, facts->path_len, work->route, sizeof(work->route));
 	profile_write_begin(writer, file_sink, &work->file, (char *)job->scratch + SCRATCH_WRITER,
-			    emit_writer_memory(job));
+			    emit_writer_memory(emit_nodes(job)));
 	emit_facts(writer, job, work->route, wall_ns - (int64_t)job->samples * period_ns);
 	profile_write_times(writer, (int64_t)r->start_unix_ns, wall_ns, period_ns);
 	emit_labels_start(writer, r, work->route, &labels);

@@ -19,7 +19,7 @@ static uint32_t locations_mapping(struct locations *l, const struct module *modu
 	return mapping;
 }
 
-void locations_start(struct locations *l, struct profile_writer *writer, void *memory)
+void locations_start(struct locations *l, struct profile_writer *writer, void *memory, size_t nodes)
 {
 	size_t modules;
 
@@ -31,7 +31,9 @@ void locations_start(struct locations *l, struct profile_writer *writer, void *m
 	modules = l->modules ? l->modules->count : 0;
 	memset(l->of_module, 0,
 	       (modules < LOCATIONS_MODULES_MAX ? modules : LOCATIONS_MODULES_MAX) * sizeof(uint32_t));
-	memset(l->of_code, 0, LOCATIONS_CODES * 2 * sizeof(uint32_t));
+	for (l->codes = LOCATIONS_CODES_MIN; l->codes < nodes && l->codes < LOCATIONS_CODES;)
+		l->codes *= 2;
+	memset(l->of_code, 0, l->codes * 2 * sizeof(uint32_t));
 	for (size_t i = 0; i < modules; i++)
 		if (l->modules->modules[i].is_main)
 			locations_mapping(l, &l->modules->modules[i]);
@@ -49,7 +51,7 @@ static struct profile_text locations_text(struct code_text text)
 
 static uint32_t locations_function(struct locations *l, uint32_t id, const struct code *code)
 {
-	uint32_t *entry = &l->of_code[2 * (id % LOCATIONS_CODES)];
+	uint32_t *entry = &l->of_code[2 * (id & (l->codes - 1))];
 
 	if (entry[0] != id) {
 		entry[0] = id;

@@ -14,7 +14,8 @@
 
 enum {
 	LOCATIONS_MODULES_MAX = 4096,
-	LOCATIONS_CODES = 8192, /* slots of the cache from code to function */
+	LOCATIONS_CODES = 8192, /* most slots of the cache from code to function */
+	LOCATIONS_CODES_MIN = 64,
 	LOCATIONS_BYTES = STACKS_NODES_MAX * sizeof(uint32_t) + LOCATIONS_MODULES_MAX * sizeof(uint32_t) +
 			  LOCATIONS_CODES * 2 * sizeof(uint32_t),
 };
@@ -25,10 +26,12 @@ struct locations {
 	uint32_t *of_node;    /* location of each node of the current tree, 0: not written yet */
 	uint32_t *of_module;  /* mapping of each module, 0: not written yet */
 	uint32_t *of_code;    /* pairs of code id and function */
+	uint32_t codes;       /* how many: a power of two */
 };
 
-/* memory: LOCATIONS_BYTES. Writes the main program's mapping, which must be the first. */
-void locations_start(struct locations *l, struct profile_writer *writer, void *memory);
+/* memory: LOCATIONS_BYTES. nodes: how many the trees have in all, so that no more is cleared than can be
+ * used. Writes the main program's mapping, which must be the first. */
+void locations_start(struct locations *l, struct profile_writer *writer, void *memory, size_t nodes);
 /* From here on, nodes are those of this tree. */
 void locations_tree(struct locations *l, const struct stacks *tree);
 /* The locations of a node and its ancestors, leaf first; returns how many. */

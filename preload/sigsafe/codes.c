@@ -144,7 +144,7 @@ static struct bytes bytes_open(const struct cpython_layout *layout, uintptr_t ob
 	struct bytes bytes = { 0 };
 	size_t len;
 
-	if (!load_plausible(object) || !peek_ok(object, layout->bytes.data))
+	if (!load_fresh(object, layout->bytes.data))
 		return bytes;
 	len = load_word(object + layout->bytes.length);
 	if (len > LINE_TABLE_LEN_MAX || !peek_ok(object + layout->bytes.data, len))

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <link.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -63,8 +64,9 @@ static uint64_t now_ns(void)
 
 static struct users *users_mine(void)
 {
-	uint64_t thread = (uintptr_t)__builtin_thread_pointer();
+	uint64_t thread;
 
+	__asm__("mov %%fs:0, %0" : "=r"(thread)); /* the thread's control block holds its own address */
 	return &modules.users[(thread * 0x9e3779b97f4a7c15) >> 60];
 }
 
@@ -74,17 +76,17 @@ const struct module_table *modules_acquire(void)
 	const struct module_table *table;
 
 	/* Counted before the pointer is read: who unpublishes first and looks at the count later sees us. */
-	__atomic_fetch_add(&users->count, 1, __ATOMIC_SEQ_CST);
-	table = __atomic_load_n(&modules.current, __ATOMIC_SEQ_CST);
+	atomic_fetch_add_explicit(&users->count, 1, memory_order_seq_cst);
+	table = atomic_load_explicit(&modules.current, memory_order_seq_cst);
 	if (!table)
-		__atomic_fetch_sub(&users->count, 1, __ATOMIC_RELEASE);
+		atomic_fetch_sub_explicit(&users->count, 1, memory_order_release);
 	return table;
 }
 
 void modules_release(const struct module_table *table)
 {
 	if (table)
-		__atomic_fetch_sub(&users_mine()->count, 1, __ATOMIC_RELEASE);
+		atomic_fetch_sub_explicit(&users_mine()->count, 1, memory_order_release);
 }
 
 const struct module *modules_find(const struct module_table *table, uintptr_t pc)
@@ -115,7 +117,7 @@ static bool users_gone(uint64_t wait_ns)
 	uint64_t until = 0;
 
 	for (size_t i = 0; i < MODULES_SHARDS; i++) {
-		while (__atomic_load_n(&modules.users[i].count, __ATOMIC_SEQ_CST) != 0) {
+		while (atomic_load_explicit(&modules.users[i].count, memory_order_seq_cst) != 0) {
 			if (wait_ns == 0)
 				return false;
 			if (until == 0)
@@ -131,22 +133,21 @@ static bool users_gone(uint64_t wait_ns)
 /* Swaps the published table; the old one goes to the retired list. */
 static void publish(struct module_table *table)
 {
-	struct module_table *old = __atomic_exchange_n(&modules.current, table, __ATOMIC_SEQ_CST);
+	struct module_table *old = atomic_exchange_explicit(&modules.current, table, memory_order_seq_cst);
 	struct snapshot *snapshot;
 
 	if (!old)
 		return;
 	snapshot = (struct snapshot *)((char *)old - offsetof(struct snapshot, table));
-	snapshot->next = __atomic_load_n(&modules.retired, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(&modules.retired, &snapshot->next, snapshot, false,
-					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+	snapshot->next = atomic_load_explicit(&modules.retired, memory_order_relaxed);
+	while (!atomic_compare_exchange_strong_explicit(&modules.retired, &snapshot->next, snapshot, memory_order_seq_cst, memory_order_relaxed))
 		;
 }
 
 /* In one's turn. Takes the list first: what is retired while we look at the counts stays for next time. */
 static void retired_free(void)
 {
-	struct snapshot *list = __atomic_exchange_n(&modules.retired, NULL, __ATOMIC_SEQ_CST), *next;
+	struct snapshot *list = atomic_exchange_explicit(&modules.retired, NULL, memory_order_seq_cst), *next;
 	bool gone = list && users_gone(0);
 
 	for (; list; list = next) {
@@ -155,9 +156,8 @@ static void retired_free(void)
 			raw_munmap(list, list->mapped_bytes);
 			continue;
 		}
-		list->next = __atomic_load_n(&modules.retired, __ATOMIC_RELAXED);
-		while (!__atomic_compare_exchange_n(&modules.retired, &list->next, list, false,
-						    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		list->next = atomic_load_explicit(&modules.retired, memory_order_relaxed);
+		while (!atomic_compare_exchange_strong_explicit(&modules.retired, &list->next, list, memory_order_seq_cst, memory_order_relaxed))
 			;
 	}
 }
@@ -171,16 +171,15 @@ void modules_withdraw(void)
 	for (size_t i = 0; i < MODULES_WITHDRAWERS; i++) {
 		pid_t nobody = 0;
 
-		if (__atomic_compare_exchange_n(&modules.withdrawers[i].tid, &nobody, self, false,
-						__ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
-			__atomic_store_n(&modules.withdrawers[i].since_ns, now_ns(), __ATOMIC_SEQ_CST);
-			__atomic_fetch_add(&modules.withdrawals, 1, __ATOMIC_SEQ_CST);
+		if (atomic_compare_exchange_strong_explicit(&modules.withdrawers[i].tid, &nobody, self, memory_order_seq_cst, memory_order_relaxed)) {
+			atomic_store_explicit(&modules.withdrawers[i].since_ns, now_ns(), memory_order_seq_cst);
+			atomic_fetch_add_explicit(&modules.withdrawals, 1, memory_order_seq_cst);
 			break;
 		}
 	}
 	/* Whoever is making a table now did not know of us; it has seen us by the end of its turn. */
 	for (uint64_t until = now_ns() + withdraw_wait_ns;
-	     __atomic_load_n(&modules.busy, __ATOMIC_SEQ_CST) && now_ns() < until;)
+	     atomic_load_explicit(&modules.busy, memory_order_seq_cst) && now_ns() < until;)
 		raw_sched_yield();
 	publish(NULL);
 	users_gone(withdraw_wait_ns);
@@ -188,9 +187,9 @@ void modules_withdraw(void)
 
 static void withdrawer_clear(size_t i, pid_t tid)
 {
-	if (__atomic_compare_exchange_n(&modules.withdrawers[i].tid, &tid, 0, false, __ATOMIC_SEQ_CST,
-					__ATOMIC_RELAXED))
-		__atomic_fetch_sub(&modules.withdrawals, 1, __ATOMIC_SEQ_CST);
+	if (atomic_compare_exchange_strong_explicit(&modules.withdrawers[i].tid, &tid, 0, memory_order_seq_cst,
+					memory_order_relaxed))
+		atomic_fetch_sub_explicit(&modules.withdrawals, 1, memory_order_seq_cst);
 }
 
 /* Ends this thread's innermost withdrawal, if any. */
@@ -198,11 +197,11 @@ static void withdraw_end(void)
 {
 	pid_t self;
 
-	if (__atomic_load_n(&modules.withdrawals, __ATOMIC_SEQ_CST) == 0)
+	if (atomic_load_explicit(&modules.withdrawals, memory_order_seq_cst) == 0)
 		return;
 	self = raw_gettid();
 	for (size_t i = MODULES_WITHDRAWERS; i-- > 0;) {
-		if (__atomic_load_n(&modules.withdrawers[i].tid, __ATOMIC_SEQ_CST) == self) {
+		if (atomic_load_explicit(&modules.withdrawers[i].tid, memory_order_seq_cst) == self) {
 			withdrawer_clear(i, self);
 			return;
 		}
@@ -215,12 +214,12 @@ static bool withdrawn(void)
 	bool held = false;
 	uint64_t now;
 
-	if (__atomic_load_n(&modules.withdrawals, __ATOMIC_SEQ_CST) == 0)
+	if (atomic_load_explicit(&modules.withdrawals, memory_order_seq_cst) == 0)
 		return false;
 	now = now_ns();
 	for (size_t i = 0; i < MODULES_WITHDRAWERS; i++) {
-		pid_t tid = __atomic_load_n(&modules.withdrawers[i].tid, __ATOMIC_SEQ_CST);
-		uint64_t since = __atomic_load_n(&modules.withdrawers[i].since_ns, __ATOMIC_SEQ_CST);
+		pid_t tid = atomic_load_explicit(&modules.withdrawers[i].tid, memory_order_seq_cst);
+		uint64_t since = atomic_load_explicit(&modules.withdrawers[i].since_ns, memory_order_seq_cst);
 
 		if (tid == 0)
 			continue;
@@ -356,11 +355,11 @@ int modules_refresh(void)
 	int result = 0;
 
 	withdraw_end();
-	if (withdrawn() || __atomic_exchange_n(&modules.busy, true, __ATOMIC_ACQUIRE))
+	if (withdrawn() || atomic_exchange_explicit(&modules.busy, true, memory_order_acquire))
 		return 0;
 	dl_iterate_phdr(scan_one, &scan);
 	/* The table may be withdrawn but is not freed while this is our turn. */
-	table = __atomic_load_n(&modules.current, __ATOMIC_SEQ_CST);
+	table = atomic_load_explicit(&modules.current, memory_order_seq_cst);
 	if (table && table->adds == scan.adds && table->subs == scan.subs)
 		goto out;
 	result = table_make(&table);
@@ -381,16 +380,16 @@ int modules_refresh(void)
 		publish(NULL);
 out:
 	retired_free();
-	__atomic_store_n(&modules.busy, false, __ATOMIC_RELEASE);
+	atomic_store_explicit(&modules.busy, false, memory_order_release);
 	return result;
 }
 
 void modules_postfork_child(void)
 {
 	for (size_t i = 0; i < MODULES_SHARDS; i++)
-		__atomic_store_n(&modules.users[i].count, 0, __ATOMIC_RELAXED);
+		atomic_store_explicit(&modules.users[i].count, 0, memory_order_relaxed);
 	for (size_t i = 0; i < MODULES_WITHDRAWERS; i++)
-		__atomic_store_n(&modules.withdrawers[i].tid, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&modules.withdrawals, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&modules.busy, false, __ATOMIC_RELEASE);
+		atomic_store_explicit(&modules.withdrawers[i].tid, 0, memory_order_relaxed);
+	atomic_store_explicit(&modules.withdrawals, 0, memory_order_relaxed);
+	atomic_store_explicit(&modules.busy, false, memory_order_release);
 }

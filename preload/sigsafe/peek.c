@@ -1,6 +1,7 @@
 #include "preload/sigsafe/peek.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 #include "preload/sigsafe/raw.h"
 
@@ -38,14 +39,14 @@ static bool page_readable(uint64_t page)
 static inline bool page_ok(uint64_t page)
 {
 	_Atomic uint64_t *slot = &peek.slots[(page ^ page >> 12) % PEEK_SLOTS];
-	uint64_t generation = __atomic_load_n(&peek.generation, __ATOMIC_ACQUIRE);
+	uint64_t generation = atomic_load_explicit(&peek.generation, memory_order_acquire);
 	uint64_t proof = page | generation << PEEK_PAGE_BITS;
 
-	if (__atomic_load_n(slot, __ATOMIC_RELAXED) == proof)
+	if (atomic_load_explicit(slot, memory_order_relaxed) == proof)
 		return true;
 	if (!page_readable(page))
 		return false;
-	__atomic_store_n(slot, proof, __ATOMIC_RELAXED);
+	atomic_store_explicit(slot, proof, memory_order_relaxed);
 	return true;
 }
 
@@ -98,13 +99,13 @@ __attribute__((no_sanitize("address"))) bool peek_word(uintptr_t address, uintpt
 
 void peek_forget(void)
 {
-	uint64_t next = __atomic_load_n(&peek.generation, __ATOMIC_ACQUIRE) + 1;
+	uint64_t next = atomic_load_explicit(&peek.generation, memory_order_acquire) + 1;
 
 	/* Once in twelve days at one call a second the number repeats; what is left of its first
 	 * use would look new. */
 	if (next << PEEK_PAGE_BITS == 0) {
 		for (size_t i = 0; i < PEEK_SLOTS; i++)
-			__atomic_store_n(&peek.slots[i], 0, __ATOMIC_RELAXED);
+			atomic_store_explicit(&peek.slots[i], 0, memory_order_relaxed);
 	}
-	__atomic_fetch_add(&peek.generation, 1, __ATOMIC_ACQ_REL);
+	atomic_fetch_add_explicit(&peek.generation, 1, memory_order_acq_rel);
 }

@@ -196,28 +196,59 @@ static int step_no_table(struct walk *w, int reason, uintptr_t *frame_cfa)
 	return step_to(w, rbp + 16, return_address, false);
 }
 
+static int step_by_rule(struct walk *w, unwind_rule rule, uintptr_t *frame_cfa)
+{
+	switch (unwind_rule_kind(rule)) {
+	case UNWIND_RULE_SIGNAL:
+		return step_signal(w, frame_cfa);
+	case UNWIND_RULE_NO_TABLE:
+		return step_no_table(w, UNWIND_NO_RULE, frame_cfa);
+	case UNWIND_RULE_OUTERMOST:
+		*frame_cfa = w->registers.r[STACK_RSP] + 8;
+		return UNWIND_COMPLETE;
+	default:
+		return step_packed(w, rule, frame_cfa);
+	}
+}
+
+/*
+ * A return address that begins a function, behind no call: nobody called it, makecontext or the like
+ * put it there. glibc's table does not say that the stack ends here, and below lies what is no address.
+ */
+static bool is_planted(const struct walk *w, const struct module *m, uintptr_t key, struct eh_rule *rule)
+{
+	return !w->exact && eh_find(m, key + 1, rule) == EH_FOUND && !unwind_code_after_call(key + 1);
+}
+
 /* The table has to be read: rare once the cache is warm, and apart to keep its big locals off the other path. */
 __attribute__((noinline)) static int step_cold(struct walk *w, uintptr_t key, uintptr_t *frame_cfa)
 {
 	const struct module *m = modules_find(w->table, key);
+	enum eh_result result;
 	struct eh_rule rule;
 	unwind_rule packed;
 
 	if (!m)
 		return step_no_table(w, UNWIND_NO_MODULE, frame_cfa);
-	if (eh_find(m, key, &rule) != EH_FOUND) {
-		unwind_rule_remember(key, key, key + 1, unwind_rule_of(UNWIND_RULE_NO_TABLE), w->generation);
-		return step_no_table(w, UNWIND_NO_RULE, frame_cfa);
-	}
-	if (rule.signal_frame && unwind_code_is_sigreturn(w->registers.r[STACK_PC])) {
-		unwind_rule_remember(key, key, key + 1, unwind_rule_of(UNWIND_RULE_SIGNAL), w->generation);
-		return step_signal(w, frame_cfa);
-	}
-	packed = unwind_rule_pack(&rule, key);
+	result = eh_find(m, key, &rule);
+	if (result == EH_NONE && is_planted(w, m, key, &rule))
+		packed = unwind_rule_of(UNWIND_RULE_OUTERMOST);
+	else if (result != EH_FOUND)
+		packed = unwind_rule_of(UNWIND_RULE_NO_TABLE);
+	else if (rule.signal_frame && unwind_code_is_sigreturn(w->registers.r[STACK_PC]))
+		packed = unwind_rule_of(UNWIND_RULE_SIGNAL);
+	else
+		packed = unwind_rule_pack(&rule, key);
 	if (packed == UNWIND_RULE_NONE)
 		return step_unpacked(w, &rule, frame_cfa);
+	if (unwind_rule_kind(packed) > UNWIND_RULE_DEREF || unwind_rule_interrupted(packed)) {
+		/* The code at pc had its say, and pc is key or the next byte. */
+		packed = unwind_rule_for(packed, w->exact);
+		rule.from = key;
+		rule.to = key + 1;
+	}
 	unwind_rule_remember(key, rule.from, rule.to, packed, w->generation);
-	return step_packed(w, packed, frame_cfa);
+	return step_by_rule(w, packed, frame_cfa);
 }
 
 static int step(struct walk *w, uintptr_t *frame_cfa)
@@ -225,17 +256,7 @@ static int step(struct walk *w, uintptr_t *frame_cfa)
 	uintptr_t key = w->registers.r[STACK_PC] - !w->exact;
 	unwind_rule rule = unwind_rule_cached(key, w->generation);
 
-	switch (unwind_rule_kind(rule)) {
-	case UNWIND_RULE_PLAIN:
-	case UNWIND_RULE_DEREF:
-		return step_packed(w, rule, frame_cfa);
-	case UNWIND_RULE_SIGNAL:
-		return step_signal(w, frame_cfa);
-	case UNWIND_RULE_NO_TABLE:
-		return step_no_table(w, UNWIND_NO_RULE, frame_cfa);
-	default:
-		return step_cold(w, key, frame_cfa);
-	}
+	return unwind_rule_fits(rule, w->exact) ? step_by_rule(w, rule, frame_cfa) : step_cold(w, key, frame_cfa);
 }
 
 /* The rule that the last walk had for this pc, if it was at this depth of the stack. */

@@ -1,5 +1,7 @@
 #include "preload/sigsafe/unwind_rule.h"
 
+#include <stdatomic.h>
+
 enum {
 	BLOCK_BITS = 6,
 	CACHE_BITS = 12, /* 4096 blocks and as many pcs, 32 KiB each */
@@ -172,12 +174,12 @@ static uint64_t entry_of(uintptr_t address, uint64_t generation)
 /* The rule's number, or something else of RULES_MAX and more. */
 static uint64_t look(const _Atomic uint64_t *slots, uintptr_t address, uint64_t generation)
 {
-	return __atomic_load_n(&slots[slot_of(address)], __ATOMIC_ACQUIRE) ^ entry_of(address, generation);
+	return atomic_load_explicit(&slots[slot_of(address)], memory_order_acquire) ^ entry_of(address, generation);
 }
 
 uint64_t unwind_rule_generation(void)
 {
-	return __atomic_load_n(&cache.generation, __ATOMIC_ACQUIRE);
+	return atomic_load_explicit(&cache.generation, memory_order_acquire);
 }
 
 unwind_rule unwind_rule_cached(uintptr_t pc, uint64_t generation)
@@ -188,7 +190,7 @@ unwind_rule unwind_rule_cached(uintptr_t pc, uint64_t generation)
 		number = look(cache.pcs, pc, generation);
 	if (number >= RULES_MAX || pc >> ADDRESS_BITS != 0)
 		return UNWIND_RULE_NONE;
-	return __atomic_load_n(&cache.rules[number], __ATOMIC_RELAXED);
+	return atomic_load_explicit(&cache.rules[number], memory_order_relaxed);
 }
 
 static uint32_t rule_hash(unwind_rule rule)
@@ -204,26 +206,25 @@ static uint16_t rule_number(unwind_rule rule)
 
 	for (int probe = 0; probe < INDEX_PROBES_MAX; probe++, at++) {
 		_Atomic uint16_t *slot = &cache.index[at % INDEX_SLOTS];
-		uint16_t number = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+		uint16_t number = atomic_load_explicit(slot, memory_order_acquire);
 
 		if (number == 0) {
 			if (mine == 0) {
-				uint32_t next = __atomic_load_n(&cache.rules_count, __ATOMIC_RELAXED);
+				uint32_t next = atomic_load_explicit(&cache.rules_count, memory_order_relaxed);
 
 				do {
 					if (next >= RULES_MAX - 1)
 						return 0;
-				} while (!__atomic_compare_exchange_n(&cache.rules_count, &next, next + 1, true,
-								      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+				} while (!atomic_compare_exchange_weak_explicit(&cache.rules_count, &next, next + 1, memory_order_relaxed, memory_order_relaxed));
 				mine = (uint16_t)(next + 1);
-				__atomic_store_n(&cache.rules[mine], rule, __ATOMIC_RELAXED);
+				atomic_store_explicit(&cache.rules[mine], rule, memory_order_relaxed);
 			}
 			/* Lost to another thread: its rule may be ours, and then `mine` is left unused. */
-			if (__atomic_compare_exchange_n(slot, &number, mine, false, __ATOMIC_ACQ_REL,
-							__ATOMIC_ACQUIRE))
+			if (atomic_compare_exchange_strong_explicit(slot, &number, mine, memory_order_acq_rel,
+							memory_order_acquire))
 				return mine;
 		}
-		if (__atomic_load_n(&cache.rules[number], __ATOMIC_RELAXED) == rule)
+		if (atomic_load_explicit(&cache.rules[number], memory_order_relaxed) == rule)
 			return number;
 	}
 	return mine;
@@ -237,22 +238,22 @@ void unwind_rule_remember(uintptr_t pc, uintptr_t from, uintptr_t to, unwind_rul
 	if (number == 0)
 		return;
 	if (from <= block << BLOCK_BITS && to >= (block + 1) << BLOCK_BITS)
-		__atomic_store_n(&cache.blocks[slot_of(block)], entry_of(block, generation) | number,
-				 __ATOMIC_RELEASE);
+		atomic_store_explicit(&cache.blocks[slot_of(block)], entry_of(block, generation) | number,
+				 memory_order_release);
 	else
-		__atomic_store_n(&cache.pcs[slot_of(pc)], entry_of(pc, generation) | number, __ATOMIC_RELEASE);
+		atomic_store_explicit(&cache.pcs[slot_of(pc)], entry_of(pc, generation) | number, memory_order_release);
 }
 
 void unwind_rule_forget(void)
 {
-	uint64_t next = __atomic_load_n(&cache.generation, __ATOMIC_ACQUIRE) + 1;
+	uint64_t next = atomic_load_explicit(&cache.generation, memory_order_acquire) + 1;
 
 	/* After 8,192 times the number repeats, and what is left of its first use would look new. */
 	if (next << GENERATION_SHIFT == 0) {
 		for (uint32_t i = 0; i < CACHE_SLOTS; i++) {
-			__atomic_store_n(&cache.blocks[i], 0, __ATOMIC_RELAXED);
-			__atomic_store_n(&cache.pcs[i], 0, __ATOMIC_RELAXED);
+			atomic_store_explicit(&cache.blocks[i], 0, memory_order_relaxed);
+			atomic_store_explicit(&cache.pcs[i], 0, memory_order_relaxed);
 		}
 	}
-	__atomic_fetch_add(&cache.generation, 1, __ATOMIC_ACQ_REL);
+	atomic_fetch_add_explicit(&cache.generation, 1, memory_order_acq_rel);
 }

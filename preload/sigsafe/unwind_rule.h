@@ -23,13 +23,16 @@ enum unwind_rule_kind {
 	UNWIND_RULE_NONE,     /* not a rule: nothing cached, or it does not fit */
 	UNWIND_RULE_PLAIN,    /* cfa = base + offset */
 	UNWIND_RULE_DEREF,    /* cfa = word at base + offset */
+	/* From here on nothing but the kind is in the rule: */
 	UNWIND_RULE_SIGNAL,   /* the kernel's frame: all registers in the ucontext at rsp */
 	UNWIND_RULE_NO_TABLE, /* no table knows it: frame pointers, perhaps */
+	UNWIND_RULE_OUTERMOST, /* a stack made by hand begins here */
 };
 
 /*
  * bits 0..27 offset, signed · 28..31 base register · 32..34 kind · 35 outermost frame ·
  * 36 saves are counted from rbp, not from the cfa · 37 the caller was interrupted ·
+ * 38, 39 not for return addresses, only for them ·
  * 40..63 saves: four bits for each of RBX RBP R12 R13 R14 R15 in enum eh_column's order, 0 for
  * "still in the register", else saved at unwind_rule_origin - 8 * bits
  */
@@ -93,6 +96,18 @@ static inline uintptr_t unwind_rule_origin(unwind_rule rule, uintptr_t cfa, uint
 /* The table's rule at pc in 64 bits, or UNWIND_RULE_NONE when it does not fit. Narrows from and to to pc when the rule
  * is about this pc only (PLT entries ask where they are). */
 unwind_rule unwind_rule_pack(struct eh_rule *rule, uintptr_t pc);
+
+/* The rule, good only for pcs that are exact (or for those that are not). */
+static inline unwind_rule unwind_rule_for(unwind_rule rule, bool exact)
+{
+	return rule | (uint64_t)1 << (exact ? 38 : 39);
+}
+
+/* Is there a rule, and is it good for such a pc? */
+static inline bool unwind_rule_fits(unwind_rule rule, bool exact)
+{
+	return rule != UNWIND_RULE_NONE && !(rule >> (exact ? 39 : 38) & 1);
+}
 
 /* A rule of this kind and nothing else. */
 unwind_rule unwind_rule_of(enum unwind_rule_kind kind);

@@ -139,11 +139,11 @@ bool facts_parse_length(const char *text, size_t len, uint64_t *value)
 bool facts_is_token_char(unsigned char c)
 {
 	static const bool is_token[256] = {
-		['!'] = true,  ['#'] = true, ['$'] = true, ['%'] = true,
-		['&'] = true,  ['\''] = true, ['*'] = true, ['+'] = true,
-		['-'] = true,  ['.'] = true, ['^'] = true, ['_'] = true,
-		['`'] = true,  ['|'] = true, ['~'] = true,
-		['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+		['!'] = true,	      ['#'] = true,	    ['$'] = true, ['%'] = true,
+		['&'] = true,	      ['\''] = true,	    ['*'] = true, ['+'] = true,
+		['-'] = true,	      ['.'] = true,	    ['^'] = true, ['_'] = true,
+		['`'] = true,	      ['|'] = true,	    ['~'] = true, ['0' ... '9'] = true,
+		['A' ... 'Z'] = true, ['a' ... 'z'] = true,
 	};
 
 	return is_token[c];

@@ -41,8 +41,8 @@ void http1_request_start(struct http1_request *r);
  * upgrade without a body (some clients offer h2c with every POST).
  *
  * A body whose end cannot be told (contradicting or malformed Content-Length, a coding other than
- * chunked, a chunk size that is none) takes all that follows: stage stays HTTP1_BODY, and keep_alive is false if
- * the head told so. Servers answer such a request with 400 and close.
+ * chunked, a chunk size that is none) takes all that follows: stage stays HTTP1_BODY, and
+ * keep_alive is false if the head told so. Servers answer such a request with 400 and close.
  * WIRE_NOT: a method of 24 bytes or more or of other than token characters, a control byte in the
  * target, a first line that does not end in HTTP/1.DIGIT (so also HTTP/0.9, "PRI * HTTP/2.0").
  */
@@ -82,14 +82,14 @@ void http1_response_start(struct http1_response *r, const struct wire_facts *req
  * Feeds len bytes that the host wrote. Returns how many belong to this response (all, unless it
  * ended inside them; the rest belongs to the next one), or WIRE_NOT. Interim (1xx, not 101)
  * responses are used up and do not end it. 204, 304 and answers to HEAD end with their head; a
- * response with neither length nor chunks, or whose chunks stop making sense, is until_close and never
- * reaches HTTP1_DONE by bytes.
+ * response with neither length nor chunks, or whose chunks stop making sense, is until_close and
+ * never reaches HTTP1_DONE by bytes.
  * Also accepted as a first line: "Status: 200 ..." as CGI, SCGI and mod_wsgi daemons send it.
  */
 ssize_t http1_response_feed(struct http1_response *r, const void *bytes, size_t len);
 
-/* The same for bytes written by sendfile or splice, whose content is not seen. In a chunked body they
- * must lie within one chunk's data. */
+/* The same for bytes written by sendfile or splice, whose content is not seen. In a chunked body
+ * they must lie within one chunk's data. */
 ssize_t http1_response_skip(struct http1_response *r, uint64_t len);
 
 #endif

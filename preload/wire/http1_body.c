@@ -45,8 +45,9 @@ void http1_body_add_coding(struct http1_body *body, const char *text, size_t len
 	if (facts_same_word(text, len, "identity"))
 		return;
 	body->left = 0;
-	body->kind = facts_same_word(text, len, "chunked") ? HTTP1_BODY_CHUNKED
-							   : HTTP1_BODY_UNTIL_CLOSE;
+	body->kind = HTTP1_BODY_UNTIL_CLOSE;
+	if (facts_same_word(text, len, "chunked"))
+		body->kind = HTTP1_BODY_CHUNKED;
 }
 
 bool http1_body_ended(const struct http1_body *body)

@@ -21,8 +21,8 @@ void http1_body_start(struct http1_body *body);
 
 /*
  * The fields that decide, one list element at a time, in the order received. Transfer-Encoding
- * beats Content-Length; its last coding counts. A length that is no number or contradicts an earlier one,
- * and a coding that is not chunked, leave no end to be seen: UNTIL_CLOSE.
+ * beats Content-Length; its last coding counts. A length that is no number or contradicts an
+ * earlier one, and a coding that is not chunked, leave no end to be seen: UNTIL_CLOSE.
  */
 void http1_body_add_length(struct http1_body *body, const char *text, size_t len);
 void http1_body_add_coding(struct http1_body *body, const char *text, size_t len);

@@ -5,12 +5,12 @@
 #include "preload/wire/facts.h"
 
 enum state {
-	LINE,     /* at the first byte of a line */
+	LINE,	  /* at the first byte of a line */
 	LINE_END, /* after a CR in that place: the section's end, if LF follows */
 	NAME,
 	VALUE,
 	ELEMENT, /* like VALUE, but what value holds has been handed out */
-	SKIP,    /* to the end of the line */
+	SKIP,	 /* to the end of the line */
 };
 
 void http1_fields_start(struct http1_fields *fields)
@@ -46,6 +46,12 @@ static bool first_may_matter(char first)
 	default:
 		return false;
 	}
+}
+
+/* Can a line be passed over for its first byte: no field we want, no folded line, no empty line? */
+static bool is_dull(char first)
+{
+	return first > ' ' && !first_may_matter(first);
 }
 
 /*
@@ -225,7 +231,7 @@ static const char *skip_line(struct http1_fields *fields, const char *at, const 
 		if (!at)
 			return end;
 		at++;
-	} while (at < end && *at > ' ' && !first_may_matter(*at));
+	} while (at < end && is_dull(*at));
 	fields->state = LINE;
 	return at;
 }

@@ -1,7 +1,7 @@
 /*
  * The header section of an HTTP/1 message: finds the few fields that decide framing or name the
- * request, and passes over all others at memchr's speed. Folded lines (obs-fold), spaces before the colon, bare LF and
- * lines that are no field at all are put up with, as servers do.
+ * request, and passes over all others at memchr's speed. Folded lines (obs-fold), spaces before
+ * the colon, bare LF and lines that are no field at all are put up with, as servers do.
  */
 #ifndef REQPROF_WIRE_HTTP1_FIELDS_H
 #define REQPROF_WIRE_HTTP1_FIELDS_H

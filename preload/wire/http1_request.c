@@ -8,8 +8,8 @@ enum state {
 	LEAD, /* empty lines before the request line */
 	METHOD,
 	TARGET,
-	VERSION,      /* after a space in the target: the version, unless it is a space of the target */
-	VERSION_END,  /* white space after it */
+	VERSION,     /* after a space: the version, unless the space is the target's */
+	VERSION_END, /* white space after it */
 	REQUEST_LINE_LF,
 	FIELDS,
 	DEAD, /* WIRE_NOT was said */

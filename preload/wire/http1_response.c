@@ -5,11 +5,11 @@
 #include "preload/wire/facts.h"
 
 enum state {
-	START,      /* before the first line; empty lines are skipped, as before a request */
+	START,	    /* before the first line; empty lines are skipped, as before a request */
 	VERSION,    /* in "HTTP/1." */
-	MINOR,      /* its last digit */
+	MINOR,	    /* its last digit */
 	CGI_STATUS, /* in "Status:" */
-	GAP,        /* before the code */
+	GAP,	    /* before the code */
 	CODE,
 	CODE_END,
 	REASON,
@@ -146,8 +146,8 @@ static void end_head(struct http1_response *r)
 		http1_body_start(&r->body);
 	else if (r->body.kind == HTTP1_BODY_NONE)
 		r->body.kind = HTTP1_BODY_UNTIL_CLOSE;
-	r->closes = !r->keep_alive_request || r->says_close ||
-		    (r->minor == 0 && !r->says_keep_alive);
+	r->closes =
+		!r->keep_alive_request || r->says_close || (r->minor == 0 && !r->says_keep_alive);
 	r->stage = http1_body_ended(&r->body) ? HTTP1_DONE : HTTP1_BODY;
 }
 

@@ -7,29 +7,34 @@
 /* What could be HTTP/1's first line, but for its version: HTTP/2 with prior knowledge. */
 static const char http2_preface[] = "PRI * HTTP/2";
 
+/* What to say of a method that may yet end, or be the preface's: what we look at must be enough. */
+static enum wire_protocol undecided(size_t len)
+{
+	return len == WIRE_SNIFF_MAX ? WIRE_HTTP1 : WIRE_UNKNOWN;
+}
+
 static enum wire_protocol sniff_http1(const unsigned char *bytes, size_t len)
 {
-	size_t start = 0, i, compared;
+	size_t start = 0, end, compared;
 
 	while (start < len && (bytes[start] == '\r' || bytes[start] == '\n'))
 		start++;
 	if (start == WIRE_SNIFF_MAX)
 		return WIRE_NONE;
-	for (i = start; i < len && facts_is_token_char(bytes[i]); i++)
+	for (end = start; end < len && facts_is_token_char(bytes[end]); end++)
 		;
-	if (i - start == WIRE_METHOD_MAX)
+	if (end - start == WIRE_METHOD_MAX)
 		return WIRE_NONE;
-	/* Behind empty lines the space may lie beyond what we look at: let the parser decide. */
-	if (i == len)
-		return len == WIRE_SNIFF_MAX ? WIRE_HTTP1 : WIRE_UNKNOWN;
-	if (bytes[i] != ' ' || i == start)
+	if (end == len)
+		return undecided(len);
+	if (bytes[end] != ' ' || end == start)
 		return WIRE_NONE;
 	compared = sizeof(http2_preface) - 1;
 	if (compared > len - start)
 		compared = len - start;
 	if (memcmp(bytes + start, http2_preface, compared) != 0)
 		return WIRE_HTTP1;
-	return compared == sizeof(http2_preface) - 1 ? WIRE_NONE : WIRE_UNKNOWN;
+	return compared == sizeof(http2_preface) - 1 ? WIRE_NONE : undecided(len);
 }
 
 static enum wire_protocol sniff_uwsgi(const unsigned char *bytes, size_t len)
@@ -47,14 +52,16 @@ static enum wire_protocol sniff_uwsgi(const unsigned char *bytes, size_t len)
 		if (bytes[i] <= ' ' || bytes[i] >= 0x7f)
 			return WIRE_NONE;
 	}
-	return i > HEADER + 2 ? WIRE_UWSGI : WIRE_UNKNOWN;
+	return i == WIRE_SNIFF_MAX || i == HEADER + 2 + key_len ? WIRE_UWSGI : WIRE_UNKNOWN;
 }
 
 enum wire_protocol wire_sniff(const void *bytes, size_t len)
 {
+	const unsigned char *first = bytes;
+
 	if (len == 0)
 		return WIRE_UNKNOWN;
 	if (len > WIRE_SNIFF_MAX)
 		len = WIRE_SNIFF_MAX;
-	return *(const unsigned char *)bytes == 0 ? sniff_uwsgi(bytes, len) : sniff_http1(bytes, len);
+	return *first == 0 ? sniff_uwsgi(first, len) : sniff_http1(first, len);
 }

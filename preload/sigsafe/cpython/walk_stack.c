@@ -12,7 +12,6 @@ enum {
 /* The part of the data stack that may hold the next older frame: addresses fall along the chain. */
 struct data_stack {
 	uintptr_t chunk, low, limit, end;
-	uintptr_t above; /* limit before the last frame was found */
 };
 
 struct walk {
@@ -70,7 +69,6 @@ static bool data_stack_take(struct data_stack *data, uintptr_t address, uintptr_
 
 	for (unsigned i = 0; at.chunk && i < CHUNKS_AHEAD; i++) {
 		if (address >= at.low && address < at.limit && len <= at.limit - address) {
-			at.above = at.limit;
 			at.limit = address;
 			*data = at;
 			return true;
@@ -91,14 +89,25 @@ static bool generator_type(const struct walk *walk, uintptr_t type)
 	return false;
 }
 
-static bool code_look(const struct walk *walk, struct frame *frame)
+/* Readable? A doubtful pointer is one that may be left over from something that is gone. */
+static bool readable(uintptr_t address, size_t len, bool doubtful)
+{
+	return doubtful ? load_fresh(address, len) : load_plausible(address) && peek_ok(address, len);
+}
+
+static bool is_code(const struct walk *walk, uintptr_t address, bool doubtful)
+{
+	return readable(address, walk->layout->code.instructions, doubtful) &&
+	       load_word(address + OBJECT_TYPE) == walk->runtime->code_type;
+}
+
+static bool code_look(const struct walk *walk, struct frame *frame, bool doubtful)
 {
 	const struct cpython_layout *layout = walk->layout;
 	uintptr_t start = frame->code + layout->code.instructions, units;
 	intptr_t at;
 
-	if (!load_plausible(frame->code) || !peek_ok(frame->code, layout->code.instructions) ||
-	    load_word(frame->code + OBJECT_TYPE) != walk->runtime->code_type)
+	if (!is_code(walk, frame->code, doubtful))
 		return false;
 	units = load_word(frame->code + layout->code.units) & INT32_MAX;
 	at = (intptr_t)(load_word(frame->address + layout->frame.instruction) - start);
@@ -109,7 +118,8 @@ static bool code_look(const struct walk *walk, struct frame *frame)
 	return true;
 }
 
-static enum frame_kind frame_look(struct walk *walk, uintptr_t address, struct frame *frame)
+static enum frame_kind frame_look(struct walk *walk, uintptr_t address, bool doubtful,
+				  struct frame *frame)
 {
 	const struct cpython_layout *layout = walk->layout;
 	bool on_data_stack, on_c_stack;
@@ -120,7 +130,7 @@ static enum frame_kind frame_look(struct walk *walk, uintptr_t address, struct f
 	on_data_stack = data_stack_take(&walk->data, address, layout->frame.size);
 	on_c_stack = !on_data_stack && c_stack_has(walk->stack, address, layout->frame.size);
 	if (!on_data_stack && !on_c_stack &&
-	    !peek_ok(generator, layout->generator.frame + layout->frame.size))
+	    !readable(generator, layout->generator.frame + layout->frame.size, doubtful))
 		return FRAME_BAD;
 
 	*frame = (struct frame){
@@ -153,7 +163,7 @@ static enum frame_kind frame_look(struct walk *walk, uintptr_t address, struct f
 	}
 	if (layout->frame.is_entry != CPYTHON_NOWHERE)
 		frame->entry = load_byte(address + layout->frame.is_entry) == 1;
-	return code_look(walk, frame) ? FRAME_PYTHON : FRAME_BAD;
+	return code_look(walk, frame, doubtful) ? FRAME_PYTHON : FRAME_BAD;
 }
 
 /* The newest frame, unless that was taken off the data stack a moment ago and is linked still. */
@@ -174,8 +184,7 @@ static uintptr_t frame_end(const struct walk *walk, uintptr_t address)
 	uintptr_t code = load_word(address + layout->frame.code);
 	size_t words;
 
-	if (!load_plausible(code) || !peek_ok(code, layout->code.instructions) ||
-	    load_word(code + OBJECT_TYPE) != walk->runtime->code_type)
+	if (!is_code(walk, code, true))
 		return 0;
 	if (layout->code.frame_words != CPYTHON_NOWHERE)
 		words = (uint32_t)load_int(code + layout->code.frame_words);
@@ -183,20 +192,6 @@ static uintptr_t frame_end(const struct walk *walk, uintptr_t address)
 		words = (size_t)(uint32_t)load_int(code + layout->code.stack_size) +
 			(uint32_t)load_int(code + layout->code.locals) + layout->frame.size / 8u;
 	return address + words * 8;
-}
-
-/*
- * Above the newest frame of the data stack there is nothing, or the one that it is about to call. A
- * frame that has others above it is not the newest: we came to it from what an earlier call left
- * where the record of the current one is not written yet.
- */
-static bool top_proven(const struct walk *walk, const struct frame *frame)
-{
-	uintptr_t end = frame_end(walk, frame->address), top = walk->data.above;
-
-	if (end == 0 || end > top)
-		return false;
-	return end == top || (walk->layout->frame.size <= top - end && frame_end(walk, end) == top);
 }
 
 /*
@@ -251,21 +246,16 @@ static bool activation_end(struct walk *walk, uintptr_t *cframe, const struct fr
 static enum chain_end walk_chain(struct walk *walk, uintptr_t cframe, uintptr_t address)
 {
 	const struct cpython_layout *layout = walk->layout;
-	size_t whole = 0, steps = 0; /* whole: frames of activations that were walked to their end */
-	bool newest = true, beginning = false, top = !layout->late_link;
+	size_t whole = 0, steps = 0; /* whole: frames of activations walked to their end */
+	bool newest = true, beginning = false, doubtful = true;
 	struct frame frame;
 
 	for (address = newest_frame(walk, address); address; address = frame.previous) {
-		enum frame_kind kind = frame_look(walk, address, &frame);
+		enum frame_kind kind = frame_look(walk, address, doubtful, &frame);
 		uintptr_t entry = kind == FRAME_SHIM ? address : cframe;
 
 		if (kind == FRAME_BAD || ++steps > 2 * walk->max + 2)
 			goto torn;
-		if (!top && frame.owner == OWNER_THREAD) {
-			if (!top_proven(walk, &frame))
-				goto torn;
-			top = true;
-		}
 		if (kind == FRAME_PYTHON) {
 			if (!newest && !frame.running)
 				goto torn;
@@ -279,6 +269,8 @@ static enum chain_end walk_chain(struct walk *walk, uintptr_t cframe, uintptr_t 
 			if (newest && beginning && !frame.entry && !link_proven(walk, &frame))
 				return CHAIN_CUT;
 			newest = false;
+			/* What runs keeps its callers alive. */
+			doubtful = beginning && walk->n == 1;
 		}
 		if (kind == FRAME_SHIM || frame.entry) {
 			if (!activation_end(walk, &cframe, &frame))
@@ -320,6 +312,8 @@ enum python_result walk_stack_frames(const struct runtime *runtime, uintptr_t st
 		    !c_stack_has(stack, cframe, layout->cframe.previous + 8u))
 			return PYTHON_BROKEN;
 		address = load_word(cframe + layout->cframe.frame);
+		if (!address && cframe != state + layout->thread.root_cframe)
+			return PYTHON_BROKEN;
 	} else {
 		address = load_word(state + layout->thread.frame);
 	}
