@@ -222,7 +222,10 @@ void control_join(uint64_t now_ns)
 		slot = taken;
 		__atomic_store_n(&joined, true, __ATOMIC_RELEASE);
 	}
-	ours_close(&fd); /* and with it the lock */
+	/* Closing would not: the mapping keeps the open file, and with it the lock. */
+	if (fd >= 0)
+		raw_syscall3(SYS_flock, fd, LOCK_UN, 0);
+	ours_close(&fd);
 	__atomic_store_n(&joining, 0, __ATOMIC_RELEASE);
 }
 

@@ -22,7 +22,6 @@ enum {
 	FILENAME_SHARED = 8, /* references to one that belongs to a file with functions */
 	FILENAME_LEN_MAX = 1024,
 	NAME_LEN_MAX = 512,
-	CONTENT_LINES_MAX = 256,
 	LINE_TABLE_LEN_MAX = 65536 - 64, /* what one peek_ok can prove */
 };
 
@@ -144,7 +143,7 @@ static struct bytes bytes_open(const struct cpython_layout *layout, uintptr_t ob
 	struct bytes bytes = { 0 };
 	size_t len;
 
-	if (!load_fresh(object, layout->bytes.data))
+	if (!load_plausible(object) || !peek_ok(object, layout->bytes.data))
 		return bytes;
 	len = load_word(object + layout->bytes.length);
 	if (len > LINE_TABLE_LEN_MAX || !peek_ok(object + layout->bytes.data, len))
@@ -237,12 +236,18 @@ static uint64_t hash_mix(uint64_t hash, uint64_t word)
 	return hash ^ hash >> 29;
 }
 
-LOAD_FOREIGN uint64_t hash_bytes(uint64_t hash, uintptr_t at, size_t len)
+/* Of its length and its last words, which is where texts made by a program differ. What lies before
+ * a shorter one is its object's header. */
+static uint64_t hash_tail(uint64_t hash, uintptr_t data, size_t len)
 {
-	for (; len >= 8 && at % 8 == 0; at += 8, len -= 8)
-		hash = hash_mix(hash, load_word(at));
-	for (; len > 0; at++, len--)
-		hash = hash_mix(hash, load_byte(at));
+	enum { TAIL_WORDS = 3 };
+	uintptr_t at = (data + len - 1) / 8 * 8;
+
+	hash = hash_mix(hash, len);
+	if (len == 0 || !load_plausible(at - TAIL_WORDS * 8) || !peek_ok(at - TAIL_WORDS * 8, TAIL_WORDS * 8 + 8))
+		return hash;
+	for (unsigned i = 0; i < TAIL_WORDS; i++)
+		hash = hash_mix(hash, load_word(at - i * 8));
 	return hash;
 }
 
@@ -251,11 +256,11 @@ static uint64_t content_hash(const struct cpython_layout *layout, const struct k
 	struct text filename = text_open(layout, key->filename, FILENAME_LEN_MAX);
 	struct text qualname = text_open(layout, key->qualname, NAME_LEN_MAX);
 	struct bytes lines = bytes_open(layout, key->line_table);
-	uint64_t hash = filename.chars << 32 ^ qualname.chars;
+	uint64_t hash = 0;
 
-	hash = hash_bytes(hash, filename.data, filename.chars * filename.width);
-	hash = hash_bytes(hash, qualname.data, qualname.chars * qualname.width);
-	hash = hash_bytes(hash, lines.data, lines.len < CONTENT_LINES_MAX ? lines.len : CONTENT_LINES_MAX);
+	hash = hash_tail(hash, filename.data, filename.chars * filename.width);
+	hash = hash_tail(hash, qualname.data, qualname.chars * qualname.width);
+	hash = hash_tail(hash, lines.data, lines.len);
 	return hash | 1;
 }
 

@@ -30,7 +30,7 @@ struct http1_request {
 	struct http1_fields fields;
 };
 
-/* Makes *r ready for a new request. Touches only what parsing needs: does not clear the whole struct. */
+/* Makes *r ready for a new request. Touches what parsing needs, not the whole struct. */
 void http1_request_start(struct http1_request *r);
 
 /*

@@ -25,8 +25,10 @@ static bool has_below(uint64_t word, unsigned char limit)
 	return ((word - repeat(limit)) & ~word & repeat(0x80)) != 0;
 }
 
-/* How many bytes come before the first one of class stop or above. Eight at a time: targets are most of what
- * is looked at byte by byte. */
+/*
+ * How many bytes come before the first one of class stop or above. Eight at a time, for targets
+ * are most of what is looked at byte by byte.
+ */
 static size_t run_before(const char *bytes, size_t len, enum class stop)
 {
 	size_t i = 0;

@@ -37,8 +37,8 @@ void uwsgi_request_start(struct uwsgi_request *r);
 /*
  * As http1_request_feed. keep_alive is false: routers open one connection per request. A body of
  * unknown length (no CONTENT_LENGTH but HTTP_TRANSFER_ENCODING, as with --http-chunked-input; or
- * a length that is no number) is UWSGI_BODY until close. WIRE_NOT: modifier1 is not 0, there are no variables, or
- * their lengths do not add up to the packet's.
+ * a length that is no number) is UWSGI_BODY until close. WIRE_NOT: modifier1 is not 0, there are
+ * no variables, or their lengths do not add up to the packet's.
  */
 ssize_t uwsgi_request_feed(struct uwsgi_request *r, const void *bytes, size_t len);
 ssize_t uwsgi_request_skip(struct uwsgi_request *r, uint64_t len);

@@ -47,9 +47,12 @@ struct wire_facts {
 };
 
 /*
- * Which protocol do a connection's first bytes speak? Looks at no more than WIRE_SNIFF_MAX bytes.
- * HTTP/1: a token method of at most 23 characters, then a space (leading CR/LF pairs allowed, as RFC 9112 2.2 asks).
- * uwsgi: modifier1 0, a 16-bit little-endian size, modifier2 0..255, then a plausible first key length.
+ * Which protocol do a connection's first bytes speak? Looks at no more than WIRE_SNIFF_MAX bytes,
+ * and gives the same verdict however they come: it stays WIRE_UNKNOWN until no byte can change it.
+ * HTTP/1: a token method of at most 23 characters, then a space (leading CR/LF allowed, as RFC 9112
+ * 2.2 asks); HTTP/2's "PRI * HTTP/2" is WIRE_NONE.
+ * uwsgi: modifier1 0, a 16-bit little-endian size, modifier2 0..255, then a first key of 1 to 256
+ * printable characters that fits.
  */
 enum wire_protocol wire_sniff(const void *bytes, size_t len);
 

@@ -14,7 +14,7 @@ struct text text_open(const struct cpython_layout *layout, uintptr_t object, siz
 	uint32_t state;
 	uint8_t width;
 
-	if (!load_fresh(object, layout->text.pointer + 8u))
+	if (!load_plausible(object) || !peek_ok(object, layout->text.pointer + 8u))
 		return text;
 	length = load_word(object + layout->text.length);
 	state = (uint32_t)load_int(object + layout->text.state);

@@ -17,7 +17,8 @@ struct text {
 	bool ascii;    /* then data is UTF-8 already */
 };
 
-/* The string object's first max characters; an empty text when it cannot be read. */
+/* The string object's first max characters; an empty text when it cannot be read. The object is
+ * known to be alive: page proofs of a while ago are good enough. */
 struct text text_open(const struct cpython_layout *layout, uintptr_t object, size_t max);
 
 /* As UTF-8 into to, at most max bytes, whole characters only; lone surrogates and what no character

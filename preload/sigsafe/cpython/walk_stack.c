@@ -312,7 +312,9 @@ enum python_result walk_stack_frames(const struct runtime *runtime, uintptr_t st
 		    !c_stack_has(stack, cframe, layout->cframe.previous + 8u))
 			return PYTHON_BROKEN;
 		address = load_word(cframe + layout->cframe.frame);
-		if (!address && cframe != state + layout->thread.root_cframe)
+		/* A record that is not written yet, or a greenlet's that runs no Python yet? */
+		if (!address && cframe != state + layout->thread.root_cframe &&
+		    cframe_before(&walk, cframe) != state + layout->thread.root_cframe)
 			return PYTHON_BROKEN;
 	} else {
 		address = load_word(state + layout->thread.frame);
