@@ -28,11 +28,12 @@
  * Exception: with PROFILE_STACK_UNMERGED on a sample, its Python frames stand rootward of all its native ones.
  *
  * Labels on samples: PROFILE_LABEL_*. Facts of the request are comments "key=value" (PROFILE_KEY_*),
- * the value percent-encoded for bytes below 0x21, 0x7f, '%' and bytes that are not UTF-8 (UTF-8 stays as it is).
+ * the value percent-encoded for bytes below 0x21, 0x7f, '%' and bytes that are not UTF-8 (the rest
+ * of UTF-8 stays as it is).
  *
  * The last thing in a file is the comment PROFILE_KEY_WHOLE with a check sum of all bytes before it
- * (profile_sum.h). A file without it is cut short. One that has it elsewhere than at its end has been written
- * again by another tool (go tool pprof -proto) and is read without that check.
+ * (profile_sum.h). A file without it is cut short. One that has it elsewhere than at its end has
+ * been written again by another tool (go tool pprof -proto) and is read without that check.
  */
 #ifndef REQPROF_FORMAT_PROFILE_H
 #define REQPROF_FORMAT_PROFILE_H
@@ -130,10 +131,10 @@ struct profile_label {
 };
 
 /*
- * memory: at least PROFILE_MEMORY_MIN (else -ENOBUFS), 8-aligned, owned by the caller, free again after profile_write_end;
- * holds the tables that make strings, functions and locations unique (it need not be cleared: the writer does). All
- * calls below return an id (0 on error, see w->error) or 0/-errno. Writes sample types, period
- * type and default type at once.
+ * memory: at least PROFILE_MEMORY_MIN (else -ENOBUFS), 8-aligned, owned by the caller, free again
+ * after profile_write_end; holds the tables that make strings, functions and locations unique (it
+ * need not be cleared: the writer does). All calls below return an id (0 on error, see w->error) or
+ * 0/-errno. Writes sample types, period type and default type at once.
  */
 int profile_write_begin(struct profile_writer *w, profile_sink sink, void *arg, void *memory,
 			size_t memory_len);
@@ -242,7 +243,7 @@ enum { PROFILE_READ_ALL = 0, PROFILE_READ_FACTS = 1 };
 int profile_read(const void *bytes, size_t len, unsigned what, struct profile_in **out,
 		 struct profile_error *error);
 void profile_free(struct profile_in *p);
-/* By id; NULL when there is none (never for the ids that samples, lines and locations hold, but for mapping 0). */
+/* By id; NULL when there is none: never for ids that the profile itself holds, but for mapping 0. */
 const struct profile_location_in *profile_location(const struct profile_in *p, uint64_t id);
 const struct profile_function_in *profile_function(const struct profile_in *p, uint64_t id);
 const struct profile_mapping_in *profile_mapping(const struct profile_in *p, uint64_t id);

@@ -64,7 +64,7 @@ static long decode_value(const char *value, char *buf, size_t size)
 		char c = *value;
 
 		if (c == '%' && hex_digit(value[1]) >= 0 && hex_digit(value[2]) >= 0) {
-			c = (char)(hex_digit(value[1]) << 4 | hex_digit(value[2]));
+			c = (char)(hex_digit(value[1]) * 16 + hex_digit(value[2]));
 			value += 2;
 		}
 		if (len + 1 < size)

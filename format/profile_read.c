@@ -8,8 +8,9 @@
 #include "format/protobuf_read.h"
 
 /*
- * Three passes over the bytes. The first checks the top level and counts, so that memory is asked for once and in
- * proportion to the input; the second decodes; the last checks what ids refer to, since fields come in any order.
+ * Two passes over the bytes, and one over the result. The first checks the top level and counts,
+ * so that memory is asked for once and in proportion to the input; the second decodes; the last
+ * checks what ids refer to, since fields come in any order.
  */
 
 enum {
@@ -41,8 +42,8 @@ struct reader {
 	struct profile_in *out;
 	size_t counts[FIELDS];
 	bool facts_only;
-	size_t text_bytes; /* of all texts with their NULs */
-	char *texts;       /* where the next copy goes */
+	size_t text_bytes;		    /* of all texts with their NULs */
+	char *texts;			    /* where the next copy goes */
 	struct protobuf_cursor last_string; /* the last top-level string */
 	const uint8_t *last_string_start;
 	const uint8_t *last_start; /* the last top-level field of all */
@@ -188,49 +189,62 @@ static bool take_label(struct reader *r, struct protobuf_cursor c, struct profil
 	return ok;
 }
 
+/* How much a sample holds; what is counted here is well-formed. */
+struct sample_counts {
+	size_t locations, values, labels;
+};
+
+static bool count_sample(struct reader *r, struct protobuf_cursor c, struct sample_counts *n)
+{
+	struct protobuf_field f;
+	bool ok = true;
+
+	while (ok && c.at < c.end) {
+		if (!protobuf_field(&r->report, &c, &f))
+			return false;
+		if (f.number == 1)
+			ok = protobuf_count(&r->report, &f, &n->locations);
+		else if (f.number == 2)
+			ok = protobuf_count(&r->report, &f, &n->values);
+		else if (f.number == 3) {
+			ok = protobuf_want(&r->report, &f, PROTOBUF_BYTES);
+			n->labels++;
+		}
+	}
+	return ok;
+}
+
 static bool take_sample(struct reader *r, const struct protobuf_field *whole,
 			struct profile_sample_in *s)
 {
-	size_t n_locations = 0, n_values = 0, n_labels = 0;
 	struct protobuf_cursor c = whole->bytes;
+	struct sample_counts n = { 0 };
 	struct protobuf_field f;
+	size_t n_values = 0;
+	bool ok = true;
 
 	s->offset = (size_t)(whole->start - r->report.start);
-	while (c.at < c.end) {
-		if (!protobuf_field(&r->report, &c, &f))
-			return false;
-		if (f.number == 1 && !protobuf_count(&r->report, &f, &n_locations))
-			return false;
-		if (f.number == 2 && !protobuf_count(&r->report, &f, &n_values))
-			return false;
-		if (f.number == 3) {
-			if (!protobuf_want(&r->report, &f, PROTOBUF_BYTES))
-				return false;
-			n_labels++;
-		}
-	}
-	if (n_values != r->counts[FIELD_SAMPLE_TYPE])
+	if (!count_sample(r, c, &n))
+		return false;
+	if (n.values != r->counts[FIELD_SAMPLE_TYPE])
 		return protobuf_bad(&r->report, whole->start,
 				    "a sample has not one value for each type");
-	s->locations = arena_take(r, n_locations + n_values, sizeof(uint64_t));
-	s->labels = arena_take(r, n_labels, sizeof(*s->labels));
+	s->locations = arena_take(r, n.locations + n.values, sizeof(uint64_t));
+	s->labels = arena_take(r, n.labels, sizeof(*s->labels));
 	if (!s->locations || !s->labels)
 		return false;
-	s->values = (int64_t *)(s->locations + n_locations);
-	n_values = 0;
-	for (c = whole->bytes; c.at < c.end;) {
+	s->values = (int64_t *)(s->locations + n.locations);
+	while (ok && c.at < c.end) {
 		if (!protobuf_field(&r->report, &c, &f))
 			return false;
-		if (f.number == 1 &&
-		    !protobuf_numbers(&r->report, &f, s->locations, &s->n_locations))
-			return false;
-		if (f.number == 2 &&
-		    !protobuf_numbers(&r->report, &f, (uint64_t *)s->values, &n_values))
-			return false;
-		if (f.number == 3 && !take_label(r, f.bytes, &s->labels[s->n_labels++]))
-			return false;
+		if (f.number == 1)
+			ok = protobuf_numbers(&r->report, &f, s->locations, &s->n_locations);
+		else if (f.number == 2)
+			ok = protobuf_numbers(&r->report, &f, (uint64_t *)s->values, &n_values);
+		else if (f.number == 3)
+			ok = take_label(r, f.bytes, &s->labels[s->n_labels++]);
 	}
-	return true;
+	return ok;
 }
 
 static bool take_mapping(struct reader *r, const struct protobuf_field *whole,
@@ -532,7 +546,7 @@ static bool check_whole(struct reader *r, struct protobuf_cursor all)
 	profile_sum_hex(sum, hex);
 	r->last_string.at += strlen(mark);
 	if (r->last_string.end - r->last_string.at != PROFILE_SUM_HEX ||
-	    memcmp(r->last_string.at, hex, PROFILE_SUM_HEX))
+	    memcmp(r->last_string.at, hex, PROFILE_SUM_HEX) != 0)
 		return protobuf_bad(
 			&r->report, r->last_string_start,
 			"the check sum differs: something before this has been changed");
@@ -580,8 +594,7 @@ static bool read_all(struct reader *r, struct protobuf_cursor all)
 		if (!take_top_level(r, &f))
 			return false;
 	}
-	return check_whole(r, all) &&
-	       (r->facts_only || check_ids(r));
+	return check_whole(r, all) && (r->facts_only || check_ids(r));
 }
 
 int profile_read(const void *bytes, size_t len, unsigned what, struct profile_in **out,

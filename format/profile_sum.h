@@ -1,7 +1,8 @@
 /*
- * The check sum at the end of a profile file: 64 bits, over 8-byte little-endian words, the last one
- * filled up with zeros, then the length. Each step is one-to-one, so a change within one word is always found.
- * It guards against damage, not against intent. No state but the caller's; safe anywhere.
+ * The check sum at the end of a profile file: 64 bits, over 8-byte little-endian words, the last
+ * one filled up with zeros, then the length. Each step is one-to-one, so a change within one word
+ * is always found. It guards against damage, not against intent. No state but the caller's; safe
+ * anywhere.
  */
 #ifndef REQPROF_FORMAT_PROFILE_SUM_H
 #define REQPROF_FORMAT_PROFILE_SUM_H

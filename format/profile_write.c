@@ -41,7 +41,7 @@ struct function_slot {
 struct location_slot {
 	uint32_t id;
 	uint32_t mapping; /* 0: line location */
-	uint64_t place;   /* address, or function and line */
+	uint64_t place;	  /* address, or function and line */
 };
 
 static int fail(struct profile_writer *w, int error)
@@ -366,7 +366,10 @@ int profile_write_end(struct profile_writer *w)
 
 /* ---- mappings, functions, locations ---- */
 
-/* named: say that its locations have functions, files, lines and inlined calls already (fields 7 to 10). */
+/*
+ * named: say that its locations have functions, files, lines and inlined calls already (fields 7 to
+ * 10).
+ */
 static uint32_t write_mapping(struct profile_writer *w, uint64_t start, uint64_t limit,
 			      uint64_t file_offset, struct profile_text path,
 			      const uint8_t *build_id, size_t build_id_len, bool named)
@@ -428,14 +431,18 @@ uint32_t profile_write_function(struct profile_writer *w, struct profile_text na
 
 	if (w->error)
 		return 0;
-	/* go tool pprof takes two equal names for a C++ name and strips it: <lambda> would come out empty. */
+	/*
+	 * go tool pprof takes two equal names for a C++ name and strips it: <lambda> would come out
+	 * empty.
+	 */
 	if (new.system_name == new.name)
 		new.system_name = 0;
-	i = hash_words((uint64_t)new.name << 32 | new.filename,
-		       (uint64_t)new.system_name << 32 ^ (uint64_t)start_line);
+	i = hash_words((uint64_t) new.name << 32 | new.filename,
+		       (uint64_t) new.system_name << 32 ^ (uint64_t)start_line);
 	for (i &= mask; slots[i].id; i = (i + 1) & mask) {
-		if (slots[i].name == new.name && slots[i].system_name == new.system_name &&
-		    slots[i].filename == new.filename && slots[i].start_line == start_line)
+		if (slots[i].name == new.name &&
+		    slots[i].system_name == new.system_name &&slots[i].filename ==
+			    new.filename &&slots[i].start_line == start_line)
 			return slots[i].id;
 	}
 	new.id = ++w->functions;
@@ -529,8 +536,8 @@ uint32_t profile_write_named_location(struct profile_writer *w, uint32_t mapping
 	if (w->error)
 		return 0;
 	for (size_t i = 0; i < n_lines; i++) {
-		size_t line_len = number_len(lines[i].function_id) +
-				  number_len((uint64_t)lines[i].line);
+		size_t line_len =
+			number_len(lines[i].function_id) + number_len((uint64_t)lines[i].line);
 
 		len += 1 + varint_len(line_len) + line_len;
 	}

@@ -20,7 +20,7 @@ struct protobuf_cursor {
 struct protobuf_field {
 	uint32_t number;
 	unsigned wire;
-	uint64_t value;               /* varint */
+	uint64_t value;		      /* varint */
 	struct protobuf_cursor bytes; /* length-delimited and fixed */
 	const uint8_t *start;
 };
@@ -44,7 +44,10 @@ bool protobuf_want(const struct protobuf_report *report, const struct protobuf_f
 /* A repeated number stands alone or packed: adds to *count how many there are. */
 bool protobuf_count(const struct protobuf_report *report, const struct protobuf_field *f,
 		    size_t *count);
-/* Stores them from to[*n] on and adds to *n; no more than protobuf_count, which must have agreed, has said. */
+/*
+ * Stores them from to[*n] on and adds to *n; no more than protobuf_count, which must have agreed,
+ * has said.
+ */
 bool protobuf_numbers(const struct protobuf_report *report, const struct protobuf_field *f,
 		      uint64_t *to, size_t *n);
 

@@ -251,7 +251,7 @@ static uint64_t hash_tail(uint64_t hash, uintptr_t data, size_t len)
 	return hash;
 }
 
-static uint64_t content_hash(const struct cpython_layout *layout, const struct key *key)
+static __attribute__((noinline)) uint64_t content_hash(const struct cpython_layout *layout, const struct key *key)
 {
 	struct text filename = text_open(layout, key->filename, FILENAME_LEN_MAX);
 	struct text qualname = text_open(layout, key->qualname, NAME_LEN_MAX);
@@ -265,83 +265,93 @@ static uint64_t content_hash(const struct cpython_layout *layout, const struct k
 }
 
 /* By the filename's reference count, at the start of every object. */
-static bool filename_shared(uintptr_t filename)
+static inline bool filename_shared(uintptr_t filename)
 {
-	uintptr_t count;
-
-	return peek_word(filename, &count) && (uint32_t)count > FILENAME_SHARED;
+	return load_plausible(filename) && (uint32_t)load_int(filename) > FILENAME_SHARED;
 }
 
-static struct key key_read(const struct cpython_layout *layout, uintptr_t code)
+static inline void key_read(struct key *key, const struct cpython_layout *layout, uintptr_t code)
 {
-	struct key key = {
-		.code = code,
-		.filename = load_word(code + layout->code.filename),
-		.name = load_word(code + layout->code.name),
-		.line_table = load_word(code + layout->code.line_table),
-		.first_line = load_int(code + layout->code.first_line),
-	};
-
-	key.qualname = layout->code.qualname == CPYTHON_NOWHERE
-			       ? key.name
-			       : load_word(code + layout->code.qualname);
-	if (!filename_shared(key.filename))
-		key.content = content_hash(layout, &key);
-	return key;
+	key->code = code;
+	key->filename = load_word(code + layout->code.filename);
+	key->name = load_word(code + layout->code.name);
+	key->qualname = key->name;
+	if (layout->code.qualname != CPYTHON_NOWHERE)
+		key->qualname = load_word(code + layout->code.qualname);
+	key->line_table = load_word(code + layout->code.line_table);
+	key->first_line = load_int(code + layout->code.first_line);
+	key->content = filename_shared(key->filename) ? 0 : content_hash(layout, key);
 }
 
-static bool key_equal(const struct key *a, const struct key *b)
+static inline bool key_equal(const struct key *a, const struct key *b)
 {
 	return a->code == b->code && a->filename == b->filename && a->name == b->name &&
 	       a->qualname == b->qualname && a->line_table == b->line_table &&
 	       a->content == b->content && a->first_line == b->first_line;
 }
 
-static uint64_t key_hash(const struct key *key)
+static inline uint64_t key_hash(const struct key *key)
 {
-	uint64_t hash = (key->code >> 4) * 0x9e3779b97f4a7c15 +
-			(key->line_table >> 4) * 0xd6e8feb86659fd93 + key->content +
-			(uint32_t)key->first_line;
+	uint64_t hash = (key->code ^ key->line_table << 20 ^ key->content) + (uint32_t)key->first_line;
 
-	return (hash ^ hash >> 32) * 0x9e3779b97f4a7c15;
+	hash *= 0x9e3779b97f4a7c15;
+	return hash ^ hash >> 29;
+}
+
+/* The entry in a slot when it has this key. */
+static inline const struct entry *slot_entry(const struct table *table, uint32_t slot, uint32_t tag,
+					     const struct key *key)
+{
+	const struct entry *entry = entry_at(table, slot & ((1u << UNIT_BITS) - 1));
+
+	return (slot ^ tag) >> UNIT_BITS == 0 && key_equal(&entry->key, key) ? entry : NULL;
+}
+
+/* From the first free slot on: another handler may be adding the same code now. */
+static __attribute__((noinline)) uint32_t add(struct table *table,
+					      const struct cpython_layout *layout,
+					      const struct key *key, uint32_t at, uint32_t tag)
+{
+	uint32_t unit = entry_make(table, layout, key);
+	const struct entry *entry;
+
+	for (unsigned probe = 0; unit != 0 && probe < PROBES_MAX; probe++, at++) {
+		uint32_t found = 0;
+
+		if (__atomic_compare_exchange_n(&table->slot[at & (table->slots - 1)], &found,
+						unit | tag, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			return entry_at(table, unit)->id;
+		entry = slot_entry(table, found, tag, key);
+		if (entry)
+			return entry->id; /* and ours stays unused */
+	}
+	__atomic_fetch_add(&table->full, 1, __ATOMIC_RELAXED);
+	return 0;
 }
 
 uint32_t codes_intern(const struct cpython_layout *layout, uintptr_t code)
 {
 	struct table *table = __atomic_load_n(&codes_table, __ATOMIC_ACQUIRE);
-	uint32_t unit = 0, tag, at;
+	const struct entry *entry;
+	uint32_t tag, at, found;
 	struct key key;
 	uint64_t hash;
 
 	if (!table)
 		return 0;
-	key = key_read(layout, code);
+	key_read(&key, layout, code);
 	hash = key_hash(&key);
 	tag = (uint32_t)(hash >> 32) >> UNIT_BITS << UNIT_BITS;
 	at = (uint32_t)hash;
 	for (unsigned probe = 0; probe < PROBES_MAX; probe++, at++) {
-		_Atomic uint32_t *slot = &table->slot[at & (table->slots - 1)];
-		uint32_t found = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
-
-		if (found == 0) {
-			/* Another handler may add the same code now: then one of the two is not used. */
-			if (unit == 0)
-				unit = entry_make(table, layout, &key);
-			if (unit == 0)
-				break;
-			if (__atomic_compare_exchange_n(slot, &found, unit | tag, false,
-							__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-				return entry_at(table, unit)->id;
-		}
-		if (found >> UNIT_BITS == tag >> UNIT_BITS) {
-			const struct entry *entry = entry_at(table, found & ((1u << UNIT_BITS) - 1));
-
-			if (key_equal(&entry->key, &key))
-				return entry->id;
-		}
+		found = __atomic_load_n(&table->slot[at & (table->slots - 1)], __ATOMIC_ACQUIRE);
+		if (found == 0)
+			return add(table, layout, &key, at, tag);
+		entry = slot_entry(table, found, tag, &key);
+		if (entry)
+			return entry->id;
 	}
-	if (unit != 0)
-		return entry_at(table, unit)->id;
 	__atomic_fetch_add(&table->full, 1, __ATOMIC_RELAXED);
 	return 0;
 }

@@ -160,7 +160,7 @@ static enum eh_result search_sorted(const struct module *m, struct eh_cursor tab
 }
 
 /* One entry after the other, for a module whose linker made no table. */
-static enum eh_result search_all(const struct module *m, uintptr_t section, uintptr_t pc, struct eh_fde *fde)
+__attribute__((noinline)) static enum eh_result search_all(const struct module *m, uintptr_t section, uintptr_t pc, struct eh_fde *fde)
 {
 	uintptr_t at = section;
 
@@ -177,7 +177,8 @@ static enum eh_result search_all(const struct module *m, uintptr_t section, uint
 	return EH_BAD;
 }
 
-static enum eh_result find_fde(const struct module *m, uintptr_t pc, struct eh_fde *fde)
+/* Apart from eh_find, so that its locals are off the stack again when the program runs. */
+__attribute__((noinline)) static enum eh_result find_fde(const struct module *m, uintptr_t pc, struct eh_fde *fde)
 {
 	struct eh_cursor c = eh_cursor_over(m->eh_frame_hdr, m->eh_frame_hdr + m->eh_frame_hdr_len);
 	uint8_t version, section_encoding, count_encoding, table_encoding;
@@ -215,10 +216,9 @@ static enum eh_result find_fde(const struct module *m, uintptr_t pc, struct eh_f
 
 enum eh_result eh_find(const struct module *m, uintptr_t pc, struct eh_rule *rule)
 {
-	struct eh_fde fde;
-	enum eh_result result = find_fde(m, pc, &fde);
+	enum eh_result result = find_fde(m, pc, &rule->work.fde);
 
 	if (result != EH_FOUND)
 		return result;
-	return eh_run(&fde, pc, rule) ? EH_FOUND : EH_BAD;
+	return eh_run(&rule->work.fde, pc, rule) ? EH_FOUND : EH_BAD;
 }

@@ -47,28 +47,6 @@ struct eh_row {
 	uint8_t cfa_register; /* DWARF number, or EH_CFA_EXPRESSION */
 };
 
-struct eh_rule {
-	struct eh_row row;
-	uintptr_t from, to; /* the row holds for pcs in [from, to) */
-	uintptr_t origin;  /* expressions are at origin + value: a ULEB length, then the bytes. They have been seen to lie
-			    * in readable memory of the module */
-	bool signal_frame; /* augmentation 'S': its caller was interrupted, it did not call */
-};
-
-enum eh_result {
-	EH_FOUND,
-	EH_NONE, /* the module says nothing about this pc */
-	EH_BAD,  /* it does, but we do not understand what */
-};
-
-/* What is known at pc, which must be inside m's code. For a return address pass the address minus 1. */
-enum eh_result eh_find(const struct module *m, uintptr_t pc, struct eh_rule *rule);
-
-/* The bytes of an expression that a cell, or the cfa, of the rule names by its value. */
-struct eh_cursor eh_expression(const struct eh_rule *rule, int32_t value);
-
-/* The parts of eh_find, apart for eh_frame.c and the tests: */
-
 struct eh_cie {
 	uint64_t code_align;
 	int64_t data_align;
@@ -84,6 +62,36 @@ struct eh_fde {
 	uintptr_t start, end;
 	struct eh_cursor program;
 };
+
+enum { EH_REMEMBER_MAX = 3 }; /* compilers nest DW_CFA_remember_state once; more fails */
+
+struct eh_rule {
+	struct eh_row row;
+	uintptr_t from, to; /* the row holds for pcs in [from, to) */
+	uintptr_t origin;   /* expressions are at origin + value: a ULEB length, then the bytes. They have been seen to lie
+			     * in readable memory of the module */
+	bool signal_frame;  /* augmentation 'S': its caller was interrupted, it did not call */
+	/* Work space while the rule is made, here because the handler's stack has no room for it. */
+	struct {
+		struct eh_fde fde;
+		struct eh_row initial; /* after the CIE's program: what DW_CFA_restore goes back to */
+		struct eh_row remembered[EH_REMEMBER_MAX];
+	} work;
+};
+
+enum eh_result {
+	EH_FOUND,
+	EH_NONE, /* the module says nothing about this pc */
+	EH_BAD,  /* it does, but we do not understand what */
+};
+
+/* What is known at pc, which must be inside m's code. For a return address pass the address minus 1. */
+enum eh_result eh_find(const struct module *m, uintptr_t pc, struct eh_rule *rule);
+
+/* The bytes of an expression that a cell, or the cfa, of the rule names by its value. */
+struct eh_cursor eh_expression(const struct eh_rule *rule, int32_t value);
+
+/* The parts of eh_find, apart for eh_frame.c and the tests: */
 
 /* Parses the FDE at address and its CIE; all bytes inside [low, high). */
 bool eh_parse_fde(uintptr_t address, uintptr_t low, uintptr_t high, struct eh_fde *fde);

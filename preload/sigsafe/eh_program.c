@@ -2,7 +2,6 @@
 #include "preload/sigsafe/eh_frame.h"
 
 enum {
-	PROGRAM_REMEMBER_MAX = 4, /* compilers nest DW_CFA_remember_state once; more fails */
 	PROGRAM_OPS_MAX = 20000,  /* each advances the cursor, so the entry's length bounds it too */
 	CELL_VALUE_MAX = 1 << 28, /* what fits above the three bits of kind */
 };
@@ -44,8 +43,6 @@ struct program {
 	const struct eh_fde *fde;
 	struct eh_rule *rule;
 	struct eh_row *row;      /* the rule's, as of loc */
-	struct eh_row initial;   /* after the CIE's program: what DW_CFA_restore goes back to */
-	struct eh_row remembered[PROGRAM_REMEMBER_MAX];
 	unsigned remembered_count;
 	uintptr_t loc, pc;
 	bool bad;
@@ -99,7 +96,7 @@ static void restore_cell(struct program *p, uint64_t reg)
 	enum eh_column column = column_of(reg);
 
 	if (column != EH_COLUMNS)
-		p->row->cells[column] = p->initial.cells[column];
+		p->row->cells[column] = p->rule->work.initial.cells[column];
 }
 
 static void restore_state(struct program *p)
@@ -107,15 +104,15 @@ static void restore_state(struct program *p)
 	if (p->remembered_count == 0)
 		p->bad = true;
 	else
-		*p->row = p->remembered[--p->remembered_count];
+		*p->row = p->rule->work.remembered[--p->remembered_count];
 }
 
 static void remember_state(struct program *p)
 {
-	if (p->remembered_count == PROGRAM_REMEMBER_MAX)
+	if (p->remembered_count == EH_REMEMBER_MAX)
 		p->bad = true;
 	else
-		p->remembered[p->remembered_count++] = *p->row;
+		p->rule->work.remembered[p->remembered_count++] = *p->row;
 }
 
 /* Products of wild factors must not overflow as signed numbers; what is kept is range-checked. */
@@ -186,7 +183,7 @@ static bool run_register(struct program *p, struct eh_cursor *c, uint8_t op)
 		set_cell(p, reg, EH_OFFSET, scaled(p, (uint64_t)eh_sleb(c)));
 		return true;
 	case CFA_GNU_NEGATIVE_OFFSET_EXTENDED:
-		set_cell(p, reg, EH_OFFSET, -(scaled(p, eh_uleb(c)) & INT64_MAX));
+		set_cell(p, reg, EH_OFFSET, (int64_t)(0 - (uint64_t)scaled(p, eh_uleb(c))));
 		return true;
 	case CFA_VAL_OFFSET:
 		set_cell(p, reg, EH_VAL_OFFSET, scaled(p, eh_uleb(c)));
@@ -292,16 +289,18 @@ bool eh_run(const struct eh_fde *fde, uintptr_t pc, struct eh_rule *rule)
 	p.remembered_count = 0;
 	p.bad = false;
 	p.pc = pc;
-	*rule = (struct eh_rule){ .origin = fde->address, .signal_frame = fde->cie.signal_frame };
+	rule->origin = fde->address;
+	rule->signal_frame = fde->cie.signal_frame;
+	rule->row = (struct eh_row){ 0 };
 	rule->row.cells[EH_RA] = EH_UNDEFINED;
 	rule->row.cfa_register = EH_CFA_EXPRESSION; /* until the program says: an expression of nothing */
 
 	/* The CIE's part holds everywhere, so it may not move. */
 	p.loc = 0;
-	p.initial = rule->row;
+	rule->work.initial = rule->row;
 	if (!run_program(&p, fde->cie.program) || p.loc > pc)
 		return false;
-	p.initial = rule->row;
+	rule->work.initial = rule->row;
 	p.loc = fde->start;
 	rule->from = fde->start;
 	rule->to = fde->end;

@@ -27,7 +27,10 @@ struct walk {
 	/* The guesses, and what becomes the next walk's; NULL without a memo. */
 	const struct unwind_memo_entry *guess, *guess_end;
 	struct unwind_memo_entry *remember;
+	struct eh_rule rule; /* the last one read from a table */
 };
+
+_Static_assert(sizeof(struct walk) <= UNWIND_WORK_WORDS * sizeof(uint64_t), "struct walk outgrew the memo");
 
 enum { STEP_ON = UNWIND_ENDS }; /* beside enum unwind_end: the registers are the caller's now */
 
@@ -224,30 +227,30 @@ static bool is_planted(const struct walk *w, const struct module *m, uintptr_t k
 __attribute__((noinline)) static int step_cold(struct walk *w, uintptr_t key, uintptr_t *frame_cfa)
 {
 	const struct module *m = modules_find(w->table, key);
+	struct eh_rule *rule = &w->rule;
 	enum eh_result result;
-	struct eh_rule rule;
 	unwind_rule packed;
 
 	if (!m)
 		return step_no_table(w, UNWIND_NO_MODULE, frame_cfa);
-	result = eh_find(m, key, &rule);
-	if (result == EH_NONE && is_planted(w, m, key, &rule))
+	result = eh_find(m, key, rule);
+	if (result == EH_NONE && is_planted(w, m, key, rule))
 		packed = unwind_rule_of(UNWIND_RULE_OUTERMOST);
 	else if (result != EH_FOUND)
 		packed = unwind_rule_of(UNWIND_RULE_NO_TABLE);
-	else if (rule.signal_frame && unwind_code_is_sigreturn(w->registers.r[STACK_PC]))
+	else if (rule->signal_frame && unwind_code_is_sigreturn(w->registers.r[STACK_PC]))
 		packed = unwind_rule_of(UNWIND_RULE_SIGNAL);
 	else
-		packed = unwind_rule_pack(&rule, key);
+		packed = unwind_rule_pack(rule, key);
 	if (packed == UNWIND_RULE_NONE)
-		return step_unpacked(w, &rule, frame_cfa);
+		return step_unpacked(w, rule, frame_cfa);
 	if (unwind_rule_kind(packed) > UNWIND_RULE_DEREF || unwind_rule_interrupted(packed)) {
 		/* The code at pc had its say, and pc is key or the next byte. */
 		packed = unwind_rule_for(packed, w->exact);
-		rule.from = key;
-		rule.to = key + 1;
+		rule->from = key;
+		rule->to = key + 1;
 	}
-	unwind_rule_remember(key, rule.from, rule.to, packed, w->generation);
+	unwind_rule_remember(key, rule->from, rule->to, packed, w->generation);
 	return step_by_rule(w, packed, frame_cfa);
 }
 
@@ -320,11 +323,8 @@ static size_t step_simple(struct walk *w, struct unwind_frame *frames, size_t ma
 	return n;
 }
 
-static size_t walk(struct walk *w, const struct unwind_registers *registers, struct unwind_frame *frames,
-		   size_t max, int *ended)
+static void walk_start(struct walk *w, const struct unwind_registers *registers)
 {
-	size_t n = 0;
-
 	for (unsigned i = 0; i < STACK_PC; i++)
 		w->registers.r[i] = registers->r[i];
 	w->registers.r[STACK_PC] = registers->pc;
@@ -332,6 +332,12 @@ static size_t walk(struct walk *w, const struct unwind_registers *registers, str
 	w->exact = true;
 	w->wanted = false;
 	stack_start(&w->stack, w->registers.r[STACK_RSP]);
+}
+
+static size_t walk(struct walk *w, struct unwind_frame *frames, size_t max, int *ended)
+{
+	size_t n = 0;
+
 	*ended = w->table ? STEP_ON : UNWIND_NO_MODULE;
 	do {
 		if (*ended == STEP_ON && !w->thorough && stack_knows(&w->registers, STACK_RBP))
@@ -350,42 +356,47 @@ static size_t walk(struct walk *w, const struct unwind_registers *registers, str
 	return n;
 }
 
+/* In w: the guesses and what to remember. */
+static size_t walk_twice(struct walk *w, const struct module_table *table, const struct unwind_registers *registers,
+			 uintptr_t stack_low, uintptr_t stack_high, struct unwind_frame *frames, size_t max,
+			 enum unwind_end *end)
+{
+	uintptr_t sp = registers->r[STACK_RSP];
+	bool known_stack = stack_high != 0 && sp >= stack_low && sp < stack_high;
+	size_t n;
+	int ended;
+
+	w->table = table;
+	w->highest = known_stack ? stack_high : UINTPTR_MAX;
+	w->thorough = false;
+	walk_start(w, registers);
+	n = walk(w, frames, max, &ended);
+	/* A frame that stands on rbx (the dynamic linker's resolver does) or the like: once more, following all. */
+	if (w->wanted && ended != UNWIND_COMPLETE && ended != UNWIND_TOO_DEEP) {
+		w->thorough = true;
+		walk_start(w, registers);
+		n = walk(w, frames, max, &ended);
+	}
+	*end = (enum unwind_end)ended;
+	return n;
+}
+
 size_t unwind_stack_again(struct unwind_memo *memo, const struct module_table *table,
 			  const struct unwind_registers *registers, uintptr_t stack_low, uintptr_t stack_high,
 			  struct unwind_frame *frames, size_t max, enum unwind_end *end)
 {
-	uintptr_t sp = registers->r[STACK_RSP];
-	bool known_stack = stack_high != 0 && sp >= stack_low && sp < stack_high;
-	struct unwind_memo_entry *fresh = NULL;
-	struct walk w;
+	struct unwind_memo_entry *fresh = memo->walks[(memo->turn + 1) % 2];
+	struct walk *w = (struct walk *)memo->work;
 	size_t n;
-	int ended;
 
-	w.table = table;
-	w.highest = known_stack ? stack_high : UINTPTR_MAX;
-	w.generation = unwind_rule_generation();
-	w.thorough = false;
-	w.guess = w.guess_end = NULL;
-	w.remember = NULL;
-	if (memo) {
-		w.guess = memo->walks[memo->turn % 2];
-		w.guess_end = w.guess + (memo->generation == w.generation ? memo->count : 0);
-		w.remember = fresh = memo->walks[(memo->turn + 1) % 2];
-		if (max > UNWIND_MAX)
-			max = UNWIND_MAX;
-	}
-	n = walk(&w, registers, frames, max, &ended);
-	if (memo) {
-		memo->generation = w.generation;
-		memo->count = (uint32_t)(w.remember - fresh);
-		memo->turn++;
-	}
-	/* A frame that stands on rbx (the dynamic linker's resolver does) or the like: once more, following all. */
-	if (w.wanted && ended != UNWIND_COMPLETE && ended != UNWIND_TOO_DEEP) {
-		w.thorough = true;
-		n = walk(&w, registers, frames, max, &ended);
-	}
-	*end = (enum unwind_end)ended;
+	w->generation = unwind_rule_generation();
+	w->guess = memo->walks[memo->turn % 2];
+	w->guess_end = w->guess + (memo->generation == w->generation ? memo->count : 0);
+	w->remember = fresh;
+	n = walk_twice(w, table, registers, stack_low, stack_high, frames, max < UNWIND_MAX ? max : UNWIND_MAX, end);
+	memo->generation = w->generation;
+	memo->count = (uint32_t)(w->remember - fresh);
+	memo->turn++;
 	return n;
 }
 
@@ -393,7 +404,12 @@ size_t unwind_stack(const struct module_table *table, const struct unwind_regist
 		    uintptr_t stack_low, uintptr_t stack_high, struct unwind_frame *frames,
 		    size_t max, enum unwind_end *end)
 {
-	return unwind_stack_again(NULL, table, registers, stack_low, stack_high, frames, max, end);
+	struct walk w;
+
+	w.generation = unwind_rule_generation();
+	w.guess = w.guess_end = NULL;
+	w.remember = NULL;
+	return walk_twice(&w, table, registers, stack_low, stack_high, frames, max, end);
 }
 
 void unwind_forget(void)

@@ -5,8 +5,9 @@
 #include "preload/sigsafe/peek.h"
 
 enum {
+	PAGE = 4096,
 	CHUNK_LEN_MAX = 1 << 30,
-	CHUNKS_AHEAD = 3, /* a caller's frame lies in the same chunk or the one before; one may be empty */
+	CHUNKS_AHEAD = 2, /* a caller's frame lies in the same chunk or the one before; one may be empty */
 };
 
 /* The part of the data stack that may hold the next older frame: addresses fall along the chain. */
@@ -62,21 +63,35 @@ static bool chunk_open(struct data_stack *data, uintptr_t chunk, uintptr_t top)
 	return true;
 }
 
-/* Is there a frame at this address, older than the last one found here? Then it is the last one now. */
-static bool data_stack_take(struct data_stack *data, uintptr_t address, uintptr_t len)
+static bool data_stack_has(const struct data_stack *data, uintptr_t address, size_t len)
+{
+	return address >= data->low && address < data->limit && len <= data->limit - address;
+}
+
+static __attribute__((noinline)) bool data_stack_older(struct data_stack *data, uintptr_t address,
+						       size_t len)
 {
 	struct data_stack at = *data;
 
 	for (unsigned i = 0; at.chunk && i < CHUNKS_AHEAD; i++) {
-		if (address >= at.low && address < at.limit && len <= at.limit - address) {
+		if (!chunk_open(&at, load_word(at.chunk + CHUNK_PREVIOUS), 0))
+			return false;
+		if (data_stack_has(&at, address, len)) {
 			at.limit = address;
 			*data = at;
 			return true;
 		}
-		if (!chunk_open(&at, load_word(at.chunk + CHUNK_PREVIOUS), 0))
-			return false;
 	}
 	return false;
+}
+
+/* Is there a frame at this address, older than the last one found here? Then it is the last one now. */
+static inline bool data_stack_take(struct data_stack *data, uintptr_t address, size_t len)
+{
+	if (!data_stack_has(data, address, len))
+		return data_stack_older(data, address, len);
+	data->limit = address;
+	return true;
 }
 
 /* ---- one frame ---- */
@@ -95,13 +110,18 @@ static bool readable(uintptr_t address, size_t len, bool doubtful)
 	return doubtful ? load_fresh(address, len) : load_plausible(address) && peek_ok(address, len);
 }
 
-static bool is_code(const struct walk *walk, uintptr_t address, bool doubtful)
+static inline bool is_code(const struct walk *walk, uintptr_t address, bool doubtful)
 {
-	return readable(address, walk->layout->code.instructions, doubtful) &&
-	       load_word(address + OBJECT_TYPE) == walk->runtime->code_type;
+	size_t len = walk->layout->code.instructions;
+	uintptr_t type;
+
+	if (!load_plausible(address) || (doubtful && !load_fresh(address, len)) ||
+	    !peek_word(address + OBJECT_TYPE, &type) || type != walk->runtime->code_type)
+		return false;
+	return address % PAGE <= PAGE - len || peek_ok(address, len);
 }
 
-static bool code_look(const struct walk *walk, struct frame *frame, bool doubtful)
+static inline bool code_look(const struct walk *walk, struct frame *frame, bool doubtful)
 {
 	const struct cpython_layout *layout = walk->layout;
 	uintptr_t start = frame->code + layout->code.instructions, units;
@@ -118,7 +138,7 @@ static bool code_look(const struct walk *walk, struct frame *frame, bool doubtfu
 	return true;
 }
 
-static enum frame_kind frame_look(struct walk *walk, uintptr_t address, bool doubtful,
+static inline enum frame_kind frame_look(struct walk *walk, uintptr_t address, bool doubtful,
 				  struct frame *frame)
 {
 	const struct cpython_layout *layout = walk->layout;

@@ -1,0 +1,78 @@
+# reqprof report: functions and lines by time.
+load helpers
+load fixtures
+
+setup_file() {
+	export BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
+	python_profiles "$BATS_FILE_TMPDIR/python" 3
+	native_profiles "$BATS_FILE_TMPDIR/native"
+}
+teardown_file() { reap; }
+setup() {
+	requires perf
+	python=$BATS_FILE_TMPDIR/python
+	native=$BATS_FILE_TMPDIR/native
+}
+
+@test "report names the functions that burnt the most, with file and line" {
+	run -0 "$REQPROF" report --mode python --route '/shares/*' "$python"
+	[[ $output == *sixty* ]]
+	[[ $output == *calibrated.py* ]]
+	# sixty burns twice as much as thirty, which burns three times as much as ten.
+	local order
+	order=$(grep -nE -m1 '\bsixty\b' <<<"$output" | cut -d: -f1)
+	[ "$order" -lt "$(grep -nE -m1 '\bthirty\b' <<<"$output" | cut -d: -f1)" ]
+}
+
+@test "report names C functions of a stripped-down build by their debug information" {
+	run -0 "$REQPROF" report "$native"
+	[[ $output == *route_1* ]]
+	[[ $output == *threaded_server.c* ]]
+}
+
+@test "--mode python shows no native frame, --mode native no Python one, mixed both" {
+	run -0 "$REQPROF" report --mode python --route '/shares/*' "$python"
+	[[ $output != *_PyEval_EvalFrameDefault* ]]
+	[[ $output == *in_hashlib* ]]
+	run -0 "$REQPROF" report --mode native --route '/shares/*' "$python"
+	[[ $output != *calibrated.py* ]]
+	run -0 "$REQPROF" report --mode mixed --route '/shares/*' "$python"
+	[[ $output == *calibrated.py* ]]
+	[[ $output == *libcrypto* ]]
+	[[ $output != *_PyEval_EvalFrameDefault* ]]
+}
+
+@test "--route keeps to that route" {
+	run -0 "$REQPROF" report --route '/r2/*' "$native"
+	[[ $output == *route_2* ]]
+	[[ $output != *route_1* ]]
+}
+
+@test "--tree shows who called whom" {
+	run -0 "$REQPROF" report --tree --mode python --route '/shares/*' "$python"
+	local tree outer inner
+	tree=$(sed -n '/^Tree/,$p' <<<"$output")
+	outer=$(grep -nE -m1 '\bapplication\b' <<<"$tree" | cut -d: -f1)
+	inner=$(grep -nE -m1 '\bsixty\b' <<<"$tree" | cut -d: -f1)
+	[ "$outer" -lt "$inner" ]
+}
+
+@test "--json is one document whose parts add up to the whole" {
+	"$REQPROF" report --json "$native" >"$BATS_TEST_TMPDIR/report.json"
+	jq 'keys' "$BATS_TEST_TMPDIR/report.json" >&2
+	is "$(facts "$native"/*.pprof | jq -s 'map(.["reqprof.samples"]) | add')" \
+		"$(jq '[.functions[].self.samples // .functions[].self_samples] | add' "$BATS_TEST_TMPDIR/report.json")"
+}
+
+@test "user CPU, waits and the rest are printed and add up to wall time" {
+	local file
+	file=$(printf '%s\n' "$native"/POST* | head -n 1)
+	run -0 "$REQPROF" report "$file"
+	[[ $output == *"not on CPU or in the kernel"* ]]
+}
+
+@test "without files: exit status 3 and what to do" {
+	cd "$BATS_TEST_TMPDIR"
+	run -3 --separate-stderr env -u REQPROF_DIR "$REQPROF" report
+	[[ $stderr == *"reqprof run"* ]]
+}

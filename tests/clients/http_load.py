@@ -1,0 +1,174 @@
+"""A small HTTP/1.1 client that keeps what it got.
+
+    http_load.py --port P [--concurrency N] [--keep-alive] [--pipeline N] [--out DIR] [PATH...]
+
+Requests each PATH (from standard input, one a line, when none is given) once. With --out, the
+body of request number i is written to DIR/i, its status to DIR/i.status. Prints one line:
+"STATUS COUNT ..." of how many answers had which status. Exit status 1 if a request got none.
+A line may be "METHOD PATH" or "METHOD PATH BODY".
+"""
+
+import argparse
+import collections
+import os
+import socket
+import sys
+import threading
+
+
+class Connection:
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=120)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.buffer = b""
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def more(self):
+        data = self.socket.recv(262144)
+        self.buffer += data
+        return bool(data)
+
+    def line(self):
+        while b"\n" not in self.buffer:
+            if not self.more():
+                raise OSError("closed inside a line: %r" % self.buffer[:80])
+        line, self.buffer = self.buffer.split(b"\n", 1)
+        return line.rstrip(b"\r")
+
+    def exactly(self, size):
+        while len(self.buffer) < size:
+            if not self.more():
+                raise OSError("closed %d bytes before the end" % (size - len(self.buffer)))
+        data, self.buffer = self.buffer[:size], self.buffer[size:]
+        return data
+
+    def answer(self, method):
+        """(status, body, reusable) of the next response."""
+        while True:
+            status = int(self.line().split()[1])
+            headers = {}
+            while True:
+                line = self.line()
+                if not line:
+                    break
+                name, _, value = line.partition(b":")
+                headers[name.strip().lower()] = value.strip().lower()
+            if status >= 200:
+                break
+        reusable = headers.get(b"connection") != b"close"
+        if method == "HEAD" or status in (204, 304):
+            return status, b"", reusable
+        if headers.get(b"transfer-encoding") == b"chunked":
+            body = b""
+            while True:
+                size = int(self.line().split(b";")[0], 16)
+                body += self.exactly(size)
+                self.line()
+                if size == 0:
+                    return status, body, reusable
+        if b"content-length" in headers:
+            return status, self.exactly(int(headers[b"content-length"])), reusable
+        while self.more():
+            pass
+        body, self.buffer = self.buffer, b""
+        return status, body, False
+
+    def close(self):
+        self.socket.close()
+
+
+def head(request, port, keep_alive, headers):
+    method, path, body = request
+    lines = ["%s %s HTTP/1.1" % (method, path), "Host: 127.0.0.1:%d" % port, *headers]
+    if not keep_alive:
+        lines.append("Connection: close")
+    if body is not None:
+        lines.append("Content-Length: %d" % len(body.encode()))
+    return ("\r\n".join(lines) + "\r\n\r\n" + (body or "")).encode("utf-8", "surrogateescape")
+
+
+class Load:
+    def __init__(self, options, requests):
+        self.options = options
+        self.requests = requests
+        self.next = 0
+        self.lock = threading.Lock()
+        self.statuses = collections.Counter()
+        self.errors = []
+
+    def take(self, count):
+        with self.lock:
+            first = self.next
+            self.next = min(len(self.requests), first + count)
+            return range(first, self.next)
+
+    def keep(self, number, status, body):
+        with self.lock:
+            self.statuses[status] += 1
+        if self.options.out:
+            with open(os.path.join(self.options.out, str(number)), "wb") as file:
+                file.write(body)
+            with open(os.path.join(self.options.out, "%d.status" % number), "w") as file:
+                file.write("%d\n" % status)
+
+    def work(self):
+        port, keep_alive = self.options.port, self.options.keep_alive
+        connection = None
+        while True:
+            batch = self.take(self.options.pipeline)
+            if not batch:
+                break
+            try:
+                if connection is None:
+                    connection = Connection(port)
+                connection.send(b"".join(head(self.requests[i], port, keep_alive, self.options.header)
+                                         for i in batch))
+                for i in batch:
+                    status, body, reusable = connection.answer(self.requests[i][0])
+                    self.keep(i, status, body)
+            except (OSError, ValueError, IndexError) as error:
+                self.errors.append("%s: %r" % (self.requests[batch[0]][1][:80], error))
+                reusable = False
+            if connection is not None and not (keep_alive and reusable):
+                connection.close()
+                connection = None
+        if connection is not None:
+            connection.close()
+
+
+def parse(line):
+    words = line.rstrip("\n").split(" ", 2)
+    if len(words) == 1:
+        return "GET", words[0], None
+    return words[0], words[1], words[2] if len(words) > 2 else None
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--concurrency", type=int, default=1)
+    parser.add_argument("--keep-alive", action="store_true")
+    parser.add_argument("--pipeline", type=int, default=1)
+    parser.add_argument("--header", action="append", default=[])
+    parser.add_argument("--out")
+    parser.add_argument("path", nargs="*")
+    options = parser.parse_args()
+    if options.out:
+        os.makedirs(options.out, exist_ok=True)
+    requests = [parse(line) for line in options.path or sys.stdin]
+    load = Load(options, requests)
+    threads = [threading.Thread(target=load.work) for _ in range(options.concurrency)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(" ".join("%d %d" % pair for pair in sorted(load.statuses.items())))
+    for error in load.errors[:20]:
+        print(error, file=sys.stderr)
+    return 1 if load.errors or sum(load.statuses.values()) != len(requests) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,12 @@
+/* What jansson does not do by itself: any bytes as a text, and a document on standard output. */
+#ifndef REQPROF_TOOLS_BASE_JSON_H
+#define REQPROF_TOOLS_BASE_JSON_H
+
+#include <jansson.h>
+
+/* Bytes that are not UTF-8 become U+FFFD. */
+json_t *json_text(const char *text);
+/* Prints with a newline and drops it. errors_finish tells whether that worked. */
+void json_print(json_t *value);
+
+#endif

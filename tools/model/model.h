@@ -1,0 +1,118 @@
+/*
+ * Profiles in memory: any number of requests, their stacks merged into one prefix tree, every
+ * function, frame and text stored once.
+ *
+ * Two stages. Loading (tools/model/load.h) gives *locations* as the files have them: a line of a
+ * Python function, a place in a module, or a pseudo frame. Naming (tools/model/symbolize.h) gives
+ * each location its *frames*: one, or several where functions were inlined. Views
+ * (tools/model/view.h) come after naming and speak of frames only.
+ *
+ * All ids are indices into the arrays below; arrays may move while loading, so keep ids, not
+ * pointers.
+ */
+#ifndef REQPROF_TOOLS_MODEL_MODEL_H
+#define REQPROF_TOOLS_MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/profile.h"
+#include "tools/base/strings.h"
+#include "tools/model/request.h"
+
+enum frame_kind { FRAME_PYTHON, FRAME_NATIVE, FRAME_PSEUDO };
+
+/* Unique by all its fields. Texts are never NULL; "" is unknown. */
+struct function {
+	enum frame_kind kind;
+	/* Python: qualified name. native: symbol, or "[libfoo.so.1+0x1a2b]". pseudo: "[...]" */
+	const char *name;
+	/* Python: the code's own name, as cProfile shows it. others: name */
+	const char *system_name;
+	const char *file;   /* source file */
+	const char *module; /* native: path of the binary it is in */
+	int32_t start_line; /* first line of the function, 0 when unknown */
+};
+
+/* A place in a function. Unique by all its fields. */
+struct frame {
+	uint32_t function;
+	int32_t line; /* 0 when unknown */
+	bool inlined; /* its caller's frame holds its code */
+};
+
+struct module {
+	const char *path, *build_id; /* build id in lowercase hex */
+};
+
+/* A place as the files give it. Unique by all its fields but the last two. */
+struct location {
+	enum frame_kind kind;
+	uint32_t function; /* Python and pseudo */
+	int32_t line;
+	uint32_t module; /* native */
+	uint64_t offset; /* native, in the module's file: address - mapping start + its offset */
+	/* model->location_frames[first_frame ...], innermost first; n_frames is 0 until named */
+	uint32_t first_frame, n_frames;
+};
+
+/* A stack is its leaf called from another stack. Stack 0 is the empty one. parent < own id. */
+struct stack {
+	uint32_t parent, location;
+};
+
+enum stack_state { STACK_WHOLE, STACK_TRUNCATED, STACK_UNMERGED, STACK_NO_PYTHON };
+
+struct sample {
+	uint32_t stack, request, thread;
+	enum stack_state state;
+	int64_t at_ns; /* since the request's start; -1 when not told */
+	int64_t values[PROFILE_VALUES];
+};
+
+struct model {
+	struct request *requests;
+	uint32_t n_requests;
+	struct function *functions;
+	uint32_t n_functions;
+	struct frame *frames;
+	uint32_t n_frames;
+	struct module *modules;
+	uint32_t n_modules;
+	struct location *locations;
+	uint32_t n_locations;
+	uint32_t *location_frames;
+	uint32_t n_location_frames;
+	struct stack *stacks;
+	uint32_t n_stacks;
+	struct sample *samples; /* those of one request stand together, in the file's order */
+	uint32_t n_samples;
+	struct strings *strings;
+	/* internal: how many fit, and the tables that make entries unique */
+	uint32_t space[8];
+	struct model_index *index;
+};
+
+/* Never NULL: out of memory ends the program (tools/base/errors.h). */
+struct model *model_new(void);
+void model_free(struct model *m);
+
+/* The four below return the id of the entry with this content, made when there is none. */
+uint32_t model_function(struct model *m, enum frame_kind kind, const char *name,
+			const char *system_name, const char *file, int32_t start_line,
+			const char *module);
+uint32_t model_frame(struct model *m, uint32_t function, int32_t line, bool inlined);
+uint32_t model_location(struct model *m, const struct location *like);
+uint32_t model_module(struct model *m, const char *path, const char *build_id);
+/* The stack that `leaf` makes on top of `parent`. */
+uint32_t model_stack(struct model *m, uint32_t parent, uint32_t leaf);
+/*
+ * Appends a copy of *r, whose texts must be in m->strings, and room for its samples, which the
+ * caller fills: n_samples of them from m->requests[last].first_sample on.
+ */
+void model_add_request(struct model *m, const struct request *r, uint32_t n_samples);
+/* Frames of a location, innermost first; replaces none: call once per location. */
+void model_set_frames(struct model *m, uint32_t location, const uint32_t *frames, uint32_t n);
+
+#endif

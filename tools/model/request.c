@@ -1,0 +1,146 @@
+#include "tools/model/request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/profile.h"
+#include "tools/base/errors.h"
+#include "tools/base/strings.h"
+
+struct facts {
+	const struct profile_in *in;
+	struct strings *pool;
+	char *buf;
+	size_t size;
+};
+
+/* The whole value, however long; "" when absent. */
+static const char *get(struct facts *f, const char *key)
+{
+	long len = profile_fact(f->in, key, f->buf, f->size);
+
+	if (len < 0)
+		return "";
+	if ((size_t)len >= f->size) {
+		f->size = (size_t)len + 1;
+		f->buf = errors_realloc(f->buf, f->size, 1);
+		profile_fact(f->in, key, f->buf, f->size);
+	}
+	/* A NUL inside would hide what follows: end there in the open. */
+	return f->buf;
+}
+
+static const char *text(struct facts *f, const char *key)
+{
+	return strings_addz(f->pool, get(f, key));
+}
+
+static int64_t number(struct facts *f, const char *key)
+{
+	const char *value = get(f, key);
+	char *end;
+	long long n;
+
+	errno = 0;
+	n = strtoll(value, &end, 10);
+	return *end || errno ? 0 : n;
+}
+
+static int small(struct facts *f, const char *key)
+{
+	int64_t n = number(f, key);
+
+	return n < 0 || n > INT32_MAX ? 0 : (int)n;
+}
+
+static int64_t sum_of_lost(const struct profile_in *in)
+{
+	size_t len = strlen(PROFILE_KEY_LOST);
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < in->n_comments; i++) {
+		const char *comment = in->strings[in->comments[i]];
+		const char *value = strchr(comment, '=');
+		long long n;
+
+		if (strncmp(comment, PROFILE_KEY_LOST, len) != 0 || !value)
+			continue;
+		n = strtoll(value + 1, NULL, 10);
+		if (n > 0 && n < INT64_MAX / 2 && sum < INT64_MAX / 2)
+			sum += n;
+	}
+	return sum;
+}
+
+static bool is_type(const struct profile_in *in, size_t i, const char *type, const char *unit)
+{
+	return i < in->n_sample_types && !strcmp(in->strings[in->sample_types[i].type], type) &&
+	       !strcmp(in->strings[in->sample_types[i].unit], unit);
+}
+
+static const char *refusal(struct facts *f)
+{
+	const char *version = get(f, PROFILE_KEY_VERSION);
+	char *end;
+	long n = strtol(version, &end, 10);
+
+	if (!*version)
+		return "it is a profile, but none that reqprof wrote";
+	if (*end || n < 1)
+		return "its " PROFILE_KEY_VERSION " is no number";
+	if (n > PROFILE_VERSION)
+		return "a later version of reqprof wrote it";
+	if (f->in->n_sample_types != PROFILE_VALUES || !is_type(f->in, 0, "samples", "count") ||
+	    !is_type(f->in, 1, "cpu", "nanoseconds") || !is_type(f->in, 2, "wait", "nanoseconds") ||
+	    !is_type(f->in, 3, "wall", "nanoseconds"))
+		return "its sample types are not those of a reqprof profile";
+	return NULL;
+}
+
+int request_read(struct request *r, const struct profile_in *in, const char *file,
+		 struct strings *pool, const char **reason)
+{
+	struct facts f = { in, pool, errors_alloc(256, 1), 256 };
+
+	*reason = refusal(&f);
+	if (*reason) {
+		free(f.buf);
+		return -1;
+	}
+	*r = (struct request){
+		.file = strings_addz(pool, file),
+		.id = text(&f, PROFILE_KEY_ID),
+		.method = text(&f, PROFILE_KEY_METHOD),
+		.path = text(&f, PROFILE_KEY_PATH),
+		.route = text(&f, PROFILE_KEY_ROUTE),
+		.role = text(&f, PROFILE_KEY_ROLE),
+		.end = text(&f, PROFILE_KEY_END),
+		.clock = text(&f, PROFILE_KEY_CLOCK),
+		.clock_why = text(&f, PROFILE_KEY_CLOCK_WHY),
+		.python = text(&f, PROFILE_KEY_PYTHON),
+		.protocol = text(&f, PROFILE_KEY_PROTOCOL),
+		.peer = text(&f, PROFILE_KEY_PEER),
+		.upstream = text(&f, PROFILE_KEY_UPSTREAM),
+		.exe = text(&f, PROFILE_KEY_EXE),
+		.traceparent = text(&f, PROFILE_KEY_TRACEPARENT),
+		.request_id = text(&f, PROFILE_KEY_REQUEST_ID),
+		.status = small(&f, PROFILE_KEY_STATUS),
+		.pid = small(&f, PROFILE_KEY_PID),
+		.tid = small(&f, PROFILE_KEY_TID),
+		.threads = small(&f, PROFILE_KEY_THREADS),
+		.rate = small(&f, PROFILE_KEY_RATE),
+		.wall_ns = number(&f, PROFILE_KEY_WALL_NS),
+		.cpu_ns = number(&f, PROFILE_KEY_CPU_NS),
+		.wait_ns = number(&f, PROFILE_KEY_WAIT_NS),
+		.rest_ns = number(&f, PROFILE_KEY_REST_NS),
+		.samples = number(&f, PROFILE_KEY_SAMPLES),
+		.incomplete = number(&f, PROFILE_KEY_INCOMPLETE),
+		.lost = sum_of_lost(in),
+		.start_ns = in->time_ns,
+		.period_ns = in->period_ns,
+	};
+	r->proxy = !strcmp(r->role, "proxy");
+	free(f.buf);
+	return 0;
+}

@@ -1,0 +1,38 @@
+/*
+ * One request: the facts that its profile file states, as read from the file's comments. Texts are
+ * raw bytes from the wire or the file: escape before showing (tools/base/escape.h). Texts are never
+ * NULL ("" when absent) and live as long as the string pool they were read into.
+ */
+#ifndef REQPROF_TOOLS_MODEL_REQUEST_H
+#define REQPROF_TOOLS_MODEL_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct profile_in;
+struct strings;
+
+struct request {
+	const char *file; /* path as opened */
+	const char *id, *method, *path, *route, *role, *end;
+	const char *clock, *clock_why, *python, *protocol, *peer, *upstream, *exe;
+	const char *traceparent, *request_id;
+	bool proxy; /* role is proxy */
+	int status; /* 0: no response was seen */
+	int pid, tid, threads, rate;
+	int64_t start_ns; /* unix time */
+	int64_t wall_ns, cpu_ns, wait_ns, rest_ns;
+	int64_t period_ns; /* user CPU time that a sample stands for */
+	int64_t samples, incomplete, lost;
+	/* Its samples in struct model; both 0 until they are loaded. */
+	uint32_t first_sample, n_samples;
+};
+
+/*
+ * Fills *r from a profile read with or without PROFILE_READ_FACTS. 0, or -1 with *reason (static
+ * text) when this is no reqprof profile, or one of a later version.
+ */
+int request_read(struct request *r, const struct profile_in *in, const char *file,
+		 struct strings *pool, const char **reason);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * symbol: addresses to names. The only room that uses elfutils.
+ *
+ * Names come, best first, from DWARF (inlined calls, source lines) in the module itself or in its
+ * separate debug file (DEBUG_DIR/.build-id/xx/rest.debug, then .gnu_debuglink), from .symtab, and
+ * from .dynsym when that is all there is. Nothing is fetched over the network: debuginfod is never
+ * asked.
+ *
+ * A module is opened at its first address and stays open; every answer is remembered.
+ * One thread at a time per symbolizer. Out of memory ends the program (tools/base/errors.h).
+ */
+#ifndef REQPROF_SYMBOL_SYMBOL_H
+#define REQPROF_SYMBOL_SYMBOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SYMBOL_DEBUG_DIR "/usr/lib/debug"
+
+enum { SYMBOL_FRAMES_MAX = 64 }; /* at one address; calls inlined deeper than that are left out */
+
+/* Strings live until symbol_close. */
+struct symbol_frame {
+	const char *name; /* demangled; never NULL */
+	const char *file; /* NULL when unknown */
+	int line; /* being run, or of the call for a frame that others were inlined into; 0 unknown */
+	int start_line; /* where the function is declared; 0 unknown */
+	bool inlined;	/* into the next frame */
+};
+
+struct symbolizer;
+
+struct symbolizer *symbol_open(void);
+/* NULL is fine. */
+void symbol_close(struct symbolizer *s);
+
+/*
+ * warn is called once for each file that is there but cannot be used, at the symbol_resolve that
+ * found it out: path, and why in a few words. The path may hold any bytes that the profile held.
+ * Without a call of this, errors_say tells it.
+ */
+void symbol_on_warning(struct symbolizer *s,
+		       void (*warn)(void *arg, const char *path, const char *why), void *arg);
+
+/* Looks for separate debug files under dir (copied) instead of SYMBOL_DEBUG_DIR. Call it first. */
+void symbol_set_debug_dir(struct symbolizer *s, const char *dir);
+
+/*
+ * Writes the frames at file_offset of a module (address - mapping start + mapping offset; for a
+ * return address less one, as format/profile.h has it), innermost first, and returns how many: at
+ * least 1, at most max, the outermost being cut; 0 when unknown. module_path "[vdso]" is this
+ * kernel's. build_id_hex: what the profile says, "" or NULL when it says nothing. A file whose
+ * build id differs gives no names: names of another build would be wrong ones.
+ *
+ * PLT stubs are called "printf@plt". A function that only its unwind entry betrays (a static one of
+ * a stripped file) is called "[libz.so.1+0x3a40]", after the file and where in it the function
+ * starts, so that its samples at least add up.
+ */
+size_t symbol_resolve(struct symbolizer *s, const char *module_path, const char *build_id_hex,
+		      uint64_t file_offset, struct symbol_frame *out, size_t max);
+
+#endif
