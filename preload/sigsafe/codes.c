@@ -209,7 +209,8 @@ static uint32_t entry_make(struct table *table, const struct cpython_layout *lay
 		return 0;
 	entry->key = *key;
 	at = (char *)(entry + 1);
-	memcpy(at, (const void *)lines.data, lines.len);
+	if (lines.len)
+		memcpy(at, (const void *)lines.data, lines.len);
 	entry->code.first_line = key->first_line;
 	entry->code.line_format = lines.len ? layout->line_format : LINES_NONE;
 	entry->code.line_table = (const uint8_t *)at;

@@ -88,8 +88,9 @@ static void handler_sample(struct handler_thread *self, const ucontext_t *contex
 		enum unwind_end end = UNWIND_NO_MODULE;
 
 		if (modules)
-			n_native = unwind_stack(modules, &registers, sp - RED_ZONE, high,
-						self->native, UNWIND_MAX, &end);
+			n_native = unwind_stack_again(&self->memo, modules, &registers,
+						      sp - RED_ZONE, high, self->native,
+						      UNWIND_MAX, &end);
 		else
 			self->native[n_native++] = (struct unwind_frame){ registers.pc, sp, true };
 		modules_release(modules);

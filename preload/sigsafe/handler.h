@@ -24,6 +24,7 @@ struct handler_thread {
 	uint64_t late;           /* ticks with no target */
 	uint64_t foreign;        /* signals that our clock did not send */
 	struct python_thread python;
+	struct unwind_memo memo;
 	/* Scratch: too large for the stacks that coroutines have. */
 	struct unwind_frame native[UNWIND_MAX];
 	struct python_frame frames[PYTHON_MAX];

@@ -6,8 +6,7 @@
 
 enum state {
 	START,	    /* before the first line; empty lines are skipped, as before a request */
-	VERSION,    /* in "HTTP/1." */
-	MINOR,	    /* its last digit */
+	VERSION,    /* in "HTTP/1.1" */
 	CGI_STATUS, /* in "Status:" */
 	GAP,	    /* before the code */
 	CODE,
@@ -46,78 +45,80 @@ void http1_response_start(struct http1_response *r, const struct wire_facts *req
 	start_message(r);
 }
 
-static bool take_version(struct http1_response *r, char c)
+/* Each of these takes what it can of one part of the first line; NULL when it is no such part. */
+
+static const char *skip_lead(struct http1_response *r, const char *at, const char *end)
+{
+	while (at < end && (*at == '\r' || *at == '\n'))
+		at++;
+	if (at < end)
+		r->state = *at == 'H' ? VERSION : CGI_STATUS;
+	return at;
+}
+
+static const char *take_version(struct http1_response *r, const char *at, const char *end)
 {
 	static const char version[] = "HTTP/1.";
 
-	if (c != version[r->matched++])
-		return false;
-	if (r->matched == sizeof(version) - 1)
-		r->state = MINOR;
-	return true;
+	for (; at < end && version[r->matched]; at++) {
+		if (*at != version[r->matched++])
+			return NULL;
+	}
+	if (at == end)
+		return at;
+	if (*at < '0' || *at > '9')
+		return NULL;
+	r->minor = *at != '0';
+	r->state = GAP;
+	return at + 1;
 }
 
-static bool take_cgi_status(struct http1_response *r, char c)
+static const char *take_cgi_status(struct http1_response *r, const char *at, const char *end)
 {
 	static const char status[] = "status:";
 
-	if (c >= 'A' && c <= 'Z')
-		c += 'a' - 'A';
-	if (c != status[r->matched++])
-		return false;
-	if (r->matched == sizeof(status) - 1)
+	for (; at < end && status[r->matched]; at++) {
+		char c = *at;
+
+		if (c >= 'A' && c <= 'Z')
+			c += 'a' - 'A';
+		if (c != status[r->matched++])
+			return NULL;
+	}
+	if (!status[r->matched])
 		r->state = GAP;
-	return true;
+	return at;
 }
 
-static bool take_code(struct http1_response *r, char c)
+static const char *take_gap(struct http1_response *r, const char *at, const char *end)
 {
-	if (c < '0' || c > '9')
-		return false;
-	r->code = (uint16_t)(r->code * 10 + (c - '0'));
-	if (++r->matched < CODE_DIGITS)
-		return true;
+	while (at < end && (*at == ' ' || *at == '\t'))
+		at++;
+	if (at < end) {
+		r->matched = 0;
+		r->state = CODE;
+	}
+	return at;
+}
+
+static const char *take_code(struct http1_response *r, const char *at, const char *end)
+{
+	for (; at < end && r->matched < CODE_DIGITS; at++) {
+		if (*at < '0' || *at > '9')
+			return NULL;
+		r->code = (uint16_t)(r->code * 10 + (*at - '0'));
+		r->matched++;
+	}
+	if (r->matched < CODE_DIGITS)
+		return at;
 	if (r->code < CODE_FIRST)
-		return false;
+		return NULL;
 	r->state = CODE_END;
 	if (r->code >= CODE_FINAL || r->code == CODE_UPGRADED) {
 		r->status = r->code;
 		r->started = true;
 	}
-	return true;
-}
-
-/* One byte of the first line, up to the code. False: this is no response. */
-static bool take_first_line(struct http1_response *r, char c)
-{
-	switch (r->state) {
-	case START:
-		if (c == '\r' || c == '\n')
-			return true;
-		r->state = c == 'H' ? VERSION : CGI_STATUS;
-		return take_first_line(r, c);
-	case VERSION:
-		return take_version(r, c);
-	case CGI_STATUS:
-		return take_cgi_status(r, c);
-	case MINOR:
-		r->minor = c != '0';
-		r->state = GAP;
-		return c >= '0' && c <= '9';
-	case GAP:
-		if (c == ' ' || c == '\t')
-			return true;
-		r->matched = 0;
-		r->state = CODE;
-		return take_code(r, c);
-	case CODE:
-		return take_code(r, c);
-	case CODE_END:
-		r->state = REASON;
-		return c < '0' || c > '9';
-	default:
-		return false;
-	}
+	return at;
 }
 
 static const char *skip_reason(struct http1_response *r, const char *at, const char *end)
@@ -183,15 +184,27 @@ static const char *take_fields(struct http1_response *r, const char *at, const c
 /* One step in the head; NULL when it is none. */
 static const char *take_head(struct http1_response *r, const char *at, const char *end)
 {
-	if (r->state == FIELDS)
-		return take_fields(r, at, end);
-	if (r->state == REASON || (r->state == CODE_END && *at == '\n'))
+	switch (r->state) {
+	case START:
+		return skip_lead(r, at, end);
+	case VERSION:
+		return take_version(r, at, end);
+	case CGI_STATUS:
+		return take_cgi_status(r, at, end);
+	case GAP:
+		return take_gap(r, at, end);
+	case CODE:
+		return take_code(r, at, end);
+	case CODE_END:
+		r->state = REASON;
+		return *at < '0' || *at > '9' ? at : NULL;
+	case REASON:
 		return skip_reason(r, at, end);
-	do {
-		if (!take_first_line(r, *at++))
-			return NULL;
-	} while (at < end && r->state < CODE_END);
-	return at;
+	case FIELDS:
+		return take_fields(r, at, end);
+	default:
+		return NULL;
+	}
 }
 
 /* After body bytes, or none: has the body ended, or its end been lost? */

@@ -108,8 +108,8 @@ static void take_method(struct uwsgi_request *r, const char *text, size_t len)
 	facts_end_method(&r->facts);
 }
 
-/* A value is whole; item holds it, or as much as fits. */
-static void end_value(struct uwsgi_request *r)
+/* The item holds the value, or as much of it as fits. */
+static void take_whole_value(struct uwsgi_request *r)
 {
 	struct wire_facts *facts = &r->facts;
 	size_t len = r->item_len < sizeof(r->item) ? r->item_len : sizeof(r->item);
@@ -176,11 +176,9 @@ static void take_item(struct uwsgi_request *r, const char *bytes, size_t len)
 }
 
 /* The next len bytes of the value at hand. */
-static void take_value(struct uwsgi_request *r, const char *bytes, size_t len)
+static void take_wanted_value(struct uwsgi_request *r, const char *bytes, size_t len)
 {
 	switch ((enum variable)r->variable) {
-	case OTHER:
-		break;
 	case PATH_INFO:
 		if (r->item_done == 0)
 			facts_clear_path(&r->facts);
@@ -212,51 +210,74 @@ static const char *take_header(struct uwsgi_request *r, const char *at, const ch
 	return at;
 }
 
-/* After a variable, or before the first. */
-static void next_variable(struct uwsgi_request *r)
+/* A value is whole, and with it a variable, and with the last one the packet. */
+static void end_value(struct uwsgi_request *r)
 {
+	take_whole_value(r);
 	r->state = KEY_LEN;
 	if (r->vars_left == 0)
 		r->stage = r->body_left || r->body_unknown ? UWSGI_BODY : UWSGI_DONE;
 }
 
-static void end_item(struct uwsgi_request *r)
+static void end_key(struct uwsgi_request *r, const char *key)
 {
-	if (r->state == KEY) {
-		r->variable = OTHER;
-		if (r->item_len <= sizeof(r->item))
-			r->variable = (uint8_t)look_up(r->item, r->item_len);
-		r->state = VALUE_LEN;
-	} else {
-		end_value(r);
-		next_variable(r);
-	}
+	r->variable = OTHER;
+	if (r->item_len <= sizeof(r->item))
+		r->variable = (uint8_t)look_up(key, r->item_len);
+	r->state = VALUE_LEN;
 }
 
-/* One byte of a key's or a value's length. False: it reaches beyond the packet. */
-static bool take_length(struct uwsgi_request *r, unsigned char c)
+/* A key's or a value's length, or its first byte. NULL: it reaches beyond the packet. */
+static const char *take_length(struct uwsgi_request *r, const char *at, const char *end)
 {
 	bool is_key = r->state == KEY_LEN || r->state == KEY_LEN_HIGH;
 	unsigned needed;
 
 	/* The rest of a packet cannot be shorter than the two lengths of a variable. */
 	if (r->state == KEY_LEN && r->vars_left < 4)
-		return false;
-	r->vars_left--;
+		return NULL;
 	if (r->state == KEY_LEN || r->state == VALUE_LEN) {
-		r->item_len = c;
+		r->item_len = (unsigned char)*at++;
+		r->vars_left--;
 		r->state = is_key ? KEY_LEN_HIGH : VALUE_LEN_HIGH;
-		return true;
+		if (at == end)
+			return at;
 	}
-	r->item_len = (uint16_t)(r->item_len | c << 8);
+	r->item_len = (uint16_t)(r->item_len | (unsigned char)*at++ << 8);
+	r->vars_left--;
 	r->item_done = 0;
 	r->state = is_key ? KEY : VALUE;
 	needed = r->item_len + (is_key ? 2U : 0U);
 	if (needed > r->vars_left)
-		return false;
-	if (r->item_len == 0)
-		end_item(r);
-	return true;
+		return NULL;
+	if (r->item_len == 0 && is_key)
+		end_key(r, at);
+	else if (r->item_len == 0)
+		end_value(r);
+	return at;
+}
+
+/* Bytes of a key. One that the input does not cut is looked at where it stands. */
+static void take_key(struct uwsgi_request *r, const char *bytes, size_t len)
+{
+	if (len == r->item_len) {
+		end_key(r, bytes);
+		return;
+	}
+	take_item(r, bytes, len);
+	r->item_done += (uint16_t)len;
+	if (r->item_done == r->item_len)
+		end_key(r, r->item);
+}
+
+/* Bytes of a value. */
+static void take_value(struct uwsgi_request *r, const char *bytes, size_t len)
+{
+	if (r->variable != OTHER)
+		take_wanted_value(r, bytes, len);
+	r->item_done += (uint16_t)len;
+	if (r->item_done == r->item_len)
+		end_value(r);
 }
 
 /* One step in the packet; NULL when it is none. */
@@ -271,19 +292,16 @@ static const char *take_packet(struct uwsgi_request *r, const char *at, const ch
 	case KEY_LEN_HIGH:
 	case VALUE_LEN:
 	case VALUE_LEN_HIGH:
-		return take_length(r, (unsigned char)*at) ? at + 1 : NULL;
+		return take_length(r, at, end);
 	case KEY:
 	case VALUE:
 		if (len > (size_t)(r->item_len - r->item_done))
 			len = r->item_len - r->item_done;
+		r->vars_left -= (uint16_t)len;
 		if (r->state == KEY)
-			take_item(r, at, len);
+			take_key(r, at, len);
 		else
 			take_value(r, at, len);
-		r->item_done += (uint16_t)len;
-		r->vars_left -= (uint16_t)len;
-		if (r->item_done == r->item_len)
-			end_item(r);
 		return at + len;
 	default:
 		return NULL;

@@ -77,7 +77,7 @@ size_t text_write(const struct text *text, char *to, size_t max)
 
 	if (text->ascii) {
 		len = text->chars < max ? text->chars : max;
-		if (to)
+		if (to && len)
 			memcpy(to, (const void *)text->data, len);
 		return len;
 	}

@@ -127,7 +127,8 @@ static inline bool code_look(const struct walk *walk, struct frame *frame, bool 
 	uintptr_t start = frame->code + layout->code.instructions, units;
 	intptr_t at;
 
-	if (!is_code(walk, frame->code, doubtful))
+	if (!is_code(walk, frame->code, doubtful) ||
+	    (doubtful && !peek_ok(load_word(frame->code + layout->code.filename), 8)))
 		return false;
 	units = load_word(frame->code + layout->code.units) & INT32_MAX;
 	at = (intptr_t)(load_word(frame->address + layout->frame.instruction) - start);
