@@ -66,8 +66,10 @@ enum {
 	EH_PE_OMIT = 0xff,
 };
 
-/* A pointer by its DW_EH_PE_* encoding. data is what DW_EH_PE_datarel counts from (0: none, fails). Indirect, textrel
- * and funcrel pointers fail. */
+/*
+ * A pointer by its DW_EH_PE_* encoding. data is what DW_EH_PE_datarel counts from (0: none, fails).
+ * Indirect, textrel and funcrel pointers fail.
+ */
 uintptr_t eh_pointer(struct eh_cursor *c, uint8_t encoding, uintptr_t data);
 
 #endif

@@ -127,7 +127,8 @@ static bool run_binary(struct machine *m, uint8_t op)
 {
 	uint64_t b, a, value;
 
-	if (op < OP_AND || op > OP_NE || op == OP_NEG || op == OP_NOT || op == OP_PLUS_UCONST || op == OP_BRA)
+	if (op < OP_AND || op > OP_NE || op == OP_NEG || op == OP_NOT || op == OP_PLUS_UCONST ||
+	    op == OP_BRA)
 		return false;
 	b = pop(m);
 	a = pop(m);
@@ -302,8 +303,8 @@ static void run_other(struct machine *m, uint8_t op)
 	}
 }
 
-bool eh_evaluate(struct eh_cursor code, const struct stack_registers *registers, struct stack *stack,
-		 const uintptr_t *start, uintptr_t *value)
+bool eh_evaluate(struct eh_cursor code, const struct stack_registers *registers,
+		 struct stack *stack, const uintptr_t *start, uintptr_t *value)
 {
 	struct machine m;
 

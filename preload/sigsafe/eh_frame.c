@@ -3,8 +3,8 @@
 #include "preload/sigsafe/peek.h"
 
 enum {
-	EH_ENTRY_MAX = 65536,   /* longer FDEs are used up to here (peek's limit) */
-	EH_SCAN_MAX = 4096,     /* entries looked at when a module has no sorted table */
+	EH_ENTRY_MAX = 65536, /* longer FDEs are used up to here (peek's limit) */
+	EH_SCAN_MAX = 4096,   /* entries looked at when a module has no sorted table */
 	EH_AUGMENTATION_MAX = 8,
 	EH_TABLE_ENTRY = 8,
 };
@@ -20,7 +20,8 @@ static bool entry_open(uintptr_t address, uintptr_t low, uintptr_t high, struct 
 	uint64_t len;
 
 	*terminator = false;
-	if (address < low || address >= high || !peek_ok(address, high - address < 12 ? high - address : 12))
+	if (address < low || address >= high ||
+	    !peek_ok(address, high - address < 12 ? high - address : 12))
 		return false;
 	len = eh_unsigned(&c, 4);
 	if (len == 0xffffffff)
@@ -35,7 +36,10 @@ static bool entry_open(uintptr_t address, uintptr_t low, uintptr_t high, struct 
 	return true;
 }
 
-/* The letters after 'z'. Those we do not know end the parsing: 'z' gave the length, so they can be skipped. */
+/*
+ * The letters after 'z'. Those we do not know end the parsing: 'z' gave the length, so they can be
+ * skipped.
+ */
 static void augmentation_parse(const char *letters, struct eh_cursor c, struct eh_cie *cie)
 {
 	for (; *letters; letters++) {
@@ -47,7 +51,10 @@ static void augmentation_parse(const char *letters, struct eh_cursor c, struct e
 			break;
 		case 'P':
 			encoding = eh_byte(&c);
-			/* Only its size matters: what it is relative to does not, nor what it points to. */
+			/*
+			 * Only its size matters: what it is relative to does not, nor what it
+			 * points to.
+			 */
 			eh_pointer(&c, encoding & 0x0f, 0);
 			break;
 		case 'L':
@@ -160,7 +167,8 @@ static enum eh_result search_sorted(const struct module *m, struct eh_cursor tab
 }
 
 /* One entry after the other, for a module whose linker made no table. */
-__attribute__((noinline)) static enum eh_result search_all(const struct module *m, uintptr_t section, uintptr_t pc, struct eh_fde *fde)
+__attribute__((noinline)) static enum eh_result
+search_all(const struct module *m, uintptr_t section, uintptr_t pc, struct eh_fde *fde)
 {
 	uintptr_t at = section;
 
@@ -170,7 +178,8 @@ __attribute__((noinline)) static enum eh_result search_all(const struct module *
 
 		if (!entry_open(at, m->load_start, m->load_end, &entry, &terminator))
 			return terminator ? EH_NONE : EH_BAD;
-		if (eh_parse_fde(at, m->load_start, m->load_end, fde) && pc >= fde->start && pc < fde->end)
+		if (eh_parse_fde(at, m->load_start, m->load_end, fde) && pc >= fde->start &&
+		    pc < fde->end)
 			return EH_FOUND;
 		at = (uintptr_t)entry.end;
 	}
@@ -178,7 +187,8 @@ __attribute__((noinline)) static enum eh_result search_all(const struct module *
 }
 
 /* Apart from eh_find, so that its locals are off the stack again when the program runs. */
-__attribute__((noinline)) static enum eh_result find_fde(const struct module *m, uintptr_t pc, struct eh_fde *fde)
+__attribute__((noinline)) static enum eh_result find_fde(const struct module *m, uintptr_t pc,
+							 struct eh_fde *fde)
 {
 	struct eh_cursor c = eh_cursor_over(m->eh_frame_hdr, m->eh_frame_hdr + m->eh_frame_hdr_len);
 	uint8_t version, section_encoding, count_encoding, table_encoding;

@@ -14,26 +14,16 @@
 #include "preload/sigsafe/modules.h"
 
 /* Registers whose place is followed from frame to frame. The others a function may destroy. */
-enum eh_column {
-	EH_RBX,
-	EH_RBP,
-	EH_R12,
-	EH_R13,
-	EH_R14,
-	EH_R15,
-	EH_RSP,
-	EH_RA,
-	EH_COLUMNS
-};
+enum eh_column { EH_RBX, EH_RBP, EH_R12, EH_R13, EH_R14, EH_R15, EH_RSP, EH_RA, EH_COLUMNS };
 
 enum eh_cell_kind {
-	EH_SAME,           /* not saved: the caller's value is still in the register. RSP: the cfa */
-	EH_OFFSET,         /* saved at cfa + value */
-	EH_VAL_OFFSET,     /* is cfa + value */
-	EH_EXPRESSION,     /* saved where the expression at origin + value says */
+	EH_SAME,       /* not saved: the caller's value is still in the register. RSP: the cfa */
+	EH_OFFSET,     /* saved at cfa + value */
+	EH_VAL_OFFSET, /* is cfa + value */
+	EH_EXPRESSION, /* saved where the expression at origin + value says */
 	EH_VAL_EXPRESSION, /* is what that expression says */
-	EH_REGISTER,       /* is in DWARF register value */
-	EH_UNDEFINED,      /* cannot be had; RA: this is the outermost frame */
+	EH_REGISTER,	   /* is in DWARF register value */
+	EH_UNDEFINED,	   /* cannot be had; RA: this is the outermost frame */
 };
 
 enum { EH_CFA_EXPRESSION = 0xff };
@@ -68,13 +58,14 @@ enum { EH_REMEMBER_MAX = 3 }; /* compilers nest DW_CFA_remember_state once; more
 struct eh_rule {
 	struct eh_row row;
 	uintptr_t from, to; /* the row holds for pcs in [from, to) */
-	uintptr_t origin;   /* expressions are at origin + value: a ULEB length, then the bytes. They have been seen to lie
-			     * in readable memory of the module */
-	bool signal_frame;  /* augmentation 'S': its caller was interrupted, it did not call */
-	/* Work space while the rule is made, here because the handler's stack has no room for it. */
+	/* Expressions are at origin + value: a ULEB length, then the bytes. They have been seen to
+	 * lie in readable memory of the module. */
+	uintptr_t origin;
+	bool signal_frame; /* augmentation 'S': its caller was interrupted, it did not call */
+	/* Work space while the rule is made: the handler's stack has no room for it. */
 	struct {
 		struct eh_fde fde;
-		struct eh_row initial; /* after the CIE's program: what DW_CFA_restore goes back to */
+		struct eh_row initial; /* after the CIE's program: for DW_CFA_restore */
 		struct eh_row remembered[EH_REMEMBER_MAX];
 	} work;
 };
@@ -82,10 +73,10 @@ struct eh_rule {
 enum eh_result {
 	EH_FOUND,
 	EH_NONE, /* the module says nothing about this pc */
-	EH_BAD,  /* it does, but we do not understand what */
+	EH_BAD,	 /* it does, but we do not understand what */
 };
 
-/* What is known at pc, which must be inside m's code. For a return address pass the address minus 1. */
+/* What is known at pc, inside m's code. For a return address pass the address minus 1. */
 enum eh_result eh_find(const struct module *m, uintptr_t pc, struct eh_rule *rule);
 
 /* The bytes of an expression that a cell, or the cfa, of the rule names by its value. */

@@ -2,7 +2,7 @@
 #include "preload/sigsafe/eh_frame.h"
 
 enum {
-	PROGRAM_OPS_MAX = 20000,  /* each advances the cursor, so the entry's length bounds it too */
+	PROGRAM_OPS_MAX = 20000, /* each advances the cursor, so the entry's length bounds it too */
 	CELL_VALUE_MAX = 1 << 28, /* what fits above the three bits of kind */
 };
 
@@ -42,7 +42,7 @@ enum {
 struct program {
 	const struct eh_fde *fde;
 	struct eh_rule *rule;
-	struct eh_row *row;      /* the rule's, as of loc */
+	struct eh_row *row; /* the rule's, as of loc */
 	unsigned remembered_count;
 	uintptr_t loc, pc;
 	bool bad;
@@ -53,11 +53,12 @@ static enum eh_column column_of(uint64_t reg)
 {
 	/* One more than the column, for those that have one. */
 	static const uint8_t columns[17] = {
-		[3] = EH_RBX + 1,  [6] = EH_RBP + 1,  [7] = EH_RSP + 1,  [12] = EH_R12 + 1,
+		[3] = EH_RBX + 1,  [6] = EH_RBP + 1,  [7] = EH_RSP + 1,	 [12] = EH_R12 + 1,
 		[13] = EH_R13 + 1, [14] = EH_R14 + 1, [15] = EH_R15 + 1, [16] = EH_RA + 1,
 	};
 
-	return reg < sizeof(columns) && columns[reg] ? (enum eh_column)(columns[reg] - 1) : EH_COLUMNS;
+	return reg < sizeof(columns) && columns[reg] ? (enum eh_column)(columns[reg] - 1)
+						     : EH_COLUMNS;
 }
 
 static void set_cell(struct program *p, uint64_t reg, enum eh_cell_kind kind, int64_t value)
@@ -293,7 +294,8 @@ bool eh_run(const struct eh_fde *fde, uintptr_t pc, struct eh_rule *rule)
 	rule->signal_frame = fde->cie.signal_frame;
 	rule->row = (struct eh_row){ 0 };
 	rule->row.cells[EH_RA] = EH_UNDEFINED;
-	rule->row.cfa_register = EH_CFA_EXPRESSION; /* until the program says: an expression of nothing */
+	rule->row.cfa_register =
+		EH_CFA_EXPRESSION; /* until the program says: an expression of nothing */
 
 	/* The CIE's part holds everywhere, so it may not move. */
 	p.loc = 0;

@@ -77,7 +77,10 @@ const char *module_path_intern(const char *bytes, size_t len)
 	return path->bytes;
 }
 
-/* A file replaced while it runs (an upgrade) is still known by its name; the build id tells the two apart. */
+/*
+ * A file replaced while it runs (an upgrade) is still known by its name; the build id tells the two
+ * apart.
+ */
 static const char *intern_without_deleted(const char *bytes, size_t len)
 {
 	static const char deleted[] = " (deleted)";
@@ -119,7 +122,8 @@ static const char *maps_line_path(const char *line, uintptr_t address)
 	uintptr_t start, end;
 	const char *at = hex_parse(line, &start);
 
-	if (!at || *at != '-' || !(at = hex_parse(at + 1, &end)) || address < start || address >= end)
+	if (!at || *at != '-' || !(at = hex_parse(at + 1, &end)) || address < start ||
+	    address >= end)
 		return NULL;
 	at = strchr(at, '/');
 	return at ? intern_without_deleted(at, strlen(at)) : NULL;

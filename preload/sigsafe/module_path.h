@@ -11,7 +11,9 @@
 /* The kept copy of these len bytes, NUL-terminated; "" when memory is refused. */
 const char *module_path_intern(const char *bytes, size_t len);
 
-/* The kept name of the file mapped at this address, as /proc/self/maps says it (absolute), or NULL. */
+/*
+ * The kept name of the file mapped at this address, as /proc/self/maps says it (absolute), or NULL.
+ */
 const char *module_path_at(uintptr_t address);
 
 /* The kept name of the file that this process runs, by /proc/self/exe, or NULL. */

@@ -6,7 +6,9 @@
 
 enum { NOTE_BYTES_MAX = 65536 };
 
-/* Is [start, start + len) inside one readable segment? Headers of a damaged file may say anything. */
+/*
+ * Is [start, start + len) inside one readable segment? Headers of a damaged file may say anything.
+ */
 static bool readable(const struct dl_phdr_info *info, uintptr_t start, size_t len)
 {
 	for (int i = 0; i < info->dlpi_phnum; i++) {
@@ -25,7 +27,7 @@ static size_t note_round(size_t len, size_t align)
 	return (len + align - 1) & ~(align - 1);
 }
 
-static void scan_notes(const struct dl_phdr_info *info, const ElfW(Phdr) *p, struct module *m)
+static void scan_notes(const struct dl_phdr_info *info, const ElfW(Phdr) * p, struct module *m)
 {
 	uintptr_t start = info->dlpi_addr + p->p_vaddr;
 	size_t len = p->p_memsz, align = p->p_align == 8 ? 8 : 4, at = 0;
@@ -43,8 +45,9 @@ static void scan_notes(const struct dl_phdr_info *info, const ElfW(Phdr) *p, str
 			return;
 		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
 		    memcmp(name, ELF_NOTE_GNU, 4) == 0) {
-			m->build_id_len = note.n_descsz < MODULES_BUILD_ID_MAX ? (uint8_t)note.n_descsz
-									      : MODULES_BUILD_ID_MAX;
+			m->build_id_len = note.n_descsz < MODULES_BUILD_ID_MAX
+						  ? (uint8_t)note.n_descsz
+						  : MODULES_BUILD_ID_MAX;
 			memcpy(m->build_id, (const void *)(start + desc), m->build_id_len);
 			return;
 		}
@@ -54,7 +57,7 @@ static void scan_notes(const struct dl_phdr_info *info, const ElfW(Phdr) *p, str
 	}
 }
 
-static void scan_load(const struct dl_phdr_info *info, const ElfW(Phdr) *p, struct module *m)
+static void scan_load(const struct dl_phdr_info *info, const ElfW(Phdr) * p, struct module *m)
 {
 	uintptr_t start = info->dlpi_addr + p->p_vaddr, end = start + p->p_memsz;
 

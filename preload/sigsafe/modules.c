@@ -16,14 +16,14 @@
 
 enum {
 	MODULES_SHARDS = 16,
-	MODULES_SPARE = 16,      /* room for modules that appear between counting and filling */
+	MODULES_SPARE = 16, /* room for modules that appear between counting and filling */
 	MODULES_TRIES = 4,
 	MODULES_WITHDRAWERS = 8, /* threads that can be inside dlclose at once */
 };
 
 /* A handler interrupted for longer than this is taken for dead (a stopped thread, a debugger). */
 static const uint64_t withdraw_wait_ns = 1000000000;
-/* A dlclose that has not come back after this (its destructor waits or left by longjmp) holds nothing up any more. */
+/* A dlclose that is not back after this (a destructor waits, or left by longjmp) is ignored. */
 static const uint64_t withdraw_hold_ns = 5000000000;
 
 struct snapshot {
@@ -38,9 +38,9 @@ struct users {
 
 static struct {
 	struct module_table *_Atomic current; /* written in one's turn and by modules_withdraw */
-	_Atomic bool busy;                    /* somebody's turn: guards all fields below but users */
-	struct snapshot *_Atomic retired;     /* a stack; emptied in one's turn */
-	unsigned long long subs;              /* as last seen */
+	_Atomic bool busy;		  /* somebody's turn: guards all fields below but users */
+	struct snapshot *_Atomic retired; /* a stack; emptied in one's turn */
+	unsigned long long subs;	  /* as last seen */
 	const char *main_path;
 	/* Threads inside dlclose, one slot per nesting; written by their owners. */
 	struct {
@@ -48,7 +48,7 @@ static struct {
 		_Atomic uint64_t since_ns;
 	} withdrawers[MODULES_WITHDRAWERS];
 	_Atomic uint32_t withdrawals;
-	/* Readers in flight, spread by thread so that handlers of different threads do not share a line. */
+	/* Readers in flight, spread by thread lest handlers of different threads share a line. */
 	struct users users[MODULES_SHARDS];
 } modules;
 
@@ -66,7 +66,8 @@ static struct users *users_mine(void)
 {
 	uint64_t thread;
 
-	__asm__("mov %%fs:0, %0" : "=r"(thread)); /* the thread's control block holds its own address */
+	/* The thread's control block holds its own address. */
+	__asm__("mov %%fs:0, %0" : "=r"(thread));
 	return &modules.users[(thread * 0x9e3779b97f4a7c15) >> 60];
 }
 
@@ -75,7 +76,10 @@ const struct module_table *modules_acquire(void)
 	struct users *users = users_mine();
 	const struct module_table *table;
 
-	/* Counted before the pointer is read: who unpublishes first and looks at the count later sees us. */
+	/*
+	 * Counted before the pointer is read: who unpublishes first and looks at the count later
+	 * sees us.
+	 */
 	atomic_fetch_add_explicit(&users->count, 1, memory_order_seq_cst);
 	table = atomic_load_explicit(&modules.current, memory_order_seq_cst);
 	if (!table)
@@ -133,21 +137,28 @@ static bool users_gone(uint64_t wait_ns)
 /* Swaps the published table; the old one goes to the retired list. */
 static void publish(struct module_table *table)
 {
-	struct module_table *old = atomic_exchange_explicit(&modules.current, table, memory_order_seq_cst);
+	struct module_table *old =
+		atomic_exchange_explicit(&modules.current, table, memory_order_seq_cst);
 	struct snapshot *snapshot;
 
 	if (!old)
 		return;
 	snapshot = (struct snapshot *)((char *)old - offsetof(struct snapshot, table));
 	snapshot->next = atomic_load_explicit(&modules.retired, memory_order_relaxed);
-	while (!atomic_compare_exchange_strong_explicit(&modules.retired, &snapshot->next, snapshot, memory_order_seq_cst, memory_order_relaxed))
+	while (!atomic_compare_exchange_strong_explicit(&modules.retired, &snapshot->next, snapshot,
+							memory_order_seq_cst, memory_order_relaxed))
 		;
 }
 
-/* In one's turn. Takes the list first: what is retired while we look at the counts stays for next time. */
+/*
+ * In one's turn. Takes the list first: what is retired while we look at the counts stays for next
+ * time.
+ */
 static void retired_free(void)
 {
-	struct snapshot *list = atomic_exchange_explicit(&modules.retired, NULL, memory_order_seq_cst), *next;
+	struct snapshot *list = atomic_exchange_explicit(&modules.retired, NULL,
+							 memory_order_seq_cst),
+			*next;
 	bool gone = list && users_gone(0);
 
 	for (; list; list = next) {
@@ -157,7 +168,9 @@ static void retired_free(void)
 			continue;
 		}
 		list->next = atomic_load_explicit(&modules.retired, memory_order_relaxed);
-		while (!atomic_compare_exchange_strong_explicit(&modules.retired, &list->next, list, memory_order_seq_cst, memory_order_relaxed))
+		while (!atomic_compare_exchange_strong_explicit(&modules.retired, &list->next, list,
+								memory_order_seq_cst,
+								memory_order_relaxed))
 			;
 	}
 }
@@ -171,13 +184,18 @@ void modules_withdraw(void)
 	for (size_t i = 0; i < MODULES_WITHDRAWERS; i++) {
 		pid_t nobody = 0;
 
-		if (atomic_compare_exchange_strong_explicit(&modules.withdrawers[i].tid, &nobody, self, memory_order_seq_cst, memory_order_relaxed)) {
-			atomic_store_explicit(&modules.withdrawers[i].since_ns, now_ns(), memory_order_seq_cst);
+		if (atomic_compare_exchange_strong_explicit(&modules.withdrawers[i].tid, &nobody,
+							    self, memory_order_seq_cst,
+							    memory_order_relaxed)) {
+			atomic_store_explicit(&modules.withdrawers[i].since_ns, now_ns(),
+					      memory_order_seq_cst);
 			atomic_fetch_add_explicit(&modules.withdrawals, 1, memory_order_seq_cst);
 			break;
 		}
 	}
-	/* Whoever is making a table now did not know of us; it has seen us by the end of its turn. */
+	/*
+	 * Whoever is making a table now did not know of us; it has seen us by the end of its turn.
+	 */
 	for (uint64_t until = now_ns() + withdraw_wait_ns;
 	     atomic_load_explicit(&modules.busy, memory_order_seq_cst) && now_ns() < until;)
 		raw_sched_yield();
@@ -187,8 +205,8 @@ void modules_withdraw(void)
 
 static void withdrawer_clear(size_t i, pid_t tid)
 {
-	if (atomic_compare_exchange_strong_explicit(&modules.withdrawers[i].tid, &tid, 0, memory_order_seq_cst,
-					memory_order_relaxed))
+	if (atomic_compare_exchange_strong_explicit(&modules.withdrawers[i].tid, &tid, 0,
+						    memory_order_seq_cst, memory_order_relaxed))
 		atomic_fetch_sub_explicit(&modules.withdrawals, 1, memory_order_seq_cst);
 }
 
@@ -201,7 +219,8 @@ static void withdraw_end(void)
 		return;
 	self = raw_gettid();
 	for (size_t i = MODULES_WITHDRAWERS; i-- > 0;) {
-		if (atomic_load_explicit(&modules.withdrawers[i].tid, memory_order_seq_cst) == self) {
+		if (atomic_load_explicit(&modules.withdrawers[i].tid, memory_order_seq_cst) ==
+		    self) {
 			withdrawer_clear(i, self);
 			return;
 		}
@@ -219,7 +238,8 @@ static bool withdrawn(void)
 	now = now_ns();
 	for (size_t i = 0; i < MODULES_WITHDRAWERS; i++) {
 		pid_t tid = atomic_load_explicit(&modules.withdrawers[i].tid, memory_order_seq_cst);
-		uint64_t since = atomic_load_explicit(&modules.withdrawers[i].since_ns, memory_order_seq_cst);
+		uint64_t since = atomic_load_explicit(&modules.withdrawers[i].since_ns,
+						      memory_order_seq_cst);
 
 		if (tid == 0)
 			continue;
@@ -289,7 +309,10 @@ static void table_name(struct module_table *table)
 	}
 }
 
-/* Shell sort: the loader's order is nearly by address, and nothing here may call malloc (qsort may). */
+/*
+ * Shell sort: the loader's order is nearly by address, and nothing here may call malloc (qsort
+ * may).
+ */
 static void table_sort(struct module_table *table)
 {
 	struct module *m = table->modules, moving;
@@ -320,7 +343,8 @@ static int table_make(struct module_table **made)
 		dl_iterate_phdr(scan_one, &scan);
 		scan.capacity = scan.count + MODULES_SPARE;
 		bytes = sizeof(*snapshot) + scan.capacity * sizeof(struct module);
-		snapshot = raw_mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		snapshot = raw_mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (raw_failed(snapshot))
 			return -ENOMEM;
 		snapshot->mapped_bytes = bytes;

@@ -18,8 +18,11 @@ struct module {
 	uint64_t file_offset;      /* of start in the file */
 	uintptr_t eh_frame_hdr;    /* run-time address, 0 when it has none */
 	size_t eh_frame_hdr_len;
-	uintptr_t load_start, load_end; /* all its PT_LOAD segments: reads of .eh_frame stay inside */
-	const char *path;          /* absolute; "[vdso]" for the vdso; main program by /proc/self/exe. Lives as long as the process (interned) */
+	/* All its PT_LOAD segments: reads of .eh_frame stay inside. */
+	uintptr_t load_start, load_end;
+	/* Absolute; "[vdso]" for the vdso; main program by /proc/self/exe. Lives as long as the
+	 * process (interned). */
+	const char *path;
 	uint8_t build_id[MODULES_BUILD_ID_MAX];
 	uint8_t build_id_len;
 	bool is_main;
@@ -28,13 +31,14 @@ struct module {
 struct module_table {
 	size_t count;
 	unsigned long long adds, subs; /* dlpi_adds and dlpi_subs it was made at */
-	struct module modules[]; /* sorted by start; ranges do not overlap */
+	struct module modules[];       /* sorted by start; ranges do not overlap */
 };
 
 /*
  * Makes and publishes a new snapshot if the loader's counters changed since the last (or there is
- * none). Not from a handler. One caller at a time gets to work, others return at once. While a thread is
- * between modules_withdraw and its own modules_refresh, the others' refresh changes nothing. 0 or -errno.
+ * none). Not from a handler. One caller at a time gets to work, others return at once. While a
+ * thread is between modules_withdraw and its own modules_refresh, the others' refresh changes
+ * nothing. 0 or -errno.
  */
 int modules_refresh(void);
 
@@ -46,12 +50,17 @@ void modules_release(const struct module_table *table); /* takes NULL */
 /* Binary search; NULL when no module has this pc. */
 const struct module *modules_find(const struct module_table *table, uintptr_t pc);
 
-/* Before the host's dlclose: unpublishes the table and waits (bounded) until no handler uses it, so that
- * nothing reads unwind tables that are about to be unmapped. modules_refresh, by the same thread after dlclose
- * returned, brings it back; if subs changed it has also called peek_forget and unwind_forget. */
+/*
+ * Before the host's dlclose: unpublishes the table and waits (bounded) until no handler uses it, so
+ * that nothing reads unwind tables that are about to be unmapped. modules_refresh, by the same
+ * thread after dlclose returned, brings it back; if subs changed it has also called peek_forget and
+ * unwind_forget.
+ */
 void modules_withdraw(void);
 
-/* In a forked child, where no other thread runs: counts of users in flight start again from zero. */
+/*
+ * In a forked child, where no other thread runs: counts of users in flight start again from zero.
+ */
 void modules_postfork_child(void);
 
 #endif

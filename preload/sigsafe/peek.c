@@ -8,7 +8,7 @@
 enum {
 	PEEK_PAGE_SHIFT = 12,
 	PEEK_PAGE = 1 << PEEK_PAGE_SHIFT,
-	PEEK_SLOTS = 4096,     /* 16 MiB of proven pages: stacks, interpreter heaps, unwind tables */
+	PEEK_SLOTS = 4096, /* 16 MiB of proven pages: stacks, interpreter heaps, unwind tables */
 	PEEK_LEN_MAX = 65536,
 	PEEK_ADDRESS_BITS = 56, /* user space with five-level page tables */
 	PEEK_PAGE_BITS = PEEK_ADDRESS_BITS - PEEK_PAGE_SHIFT,
@@ -21,7 +21,7 @@ enum {
  */
 static struct {
 	_Atomic uint64_t slots[PEEK_SLOTS]; /* written by handlers of all threads, unguarded */
-	_Atomic uint64_t generation;        /* written by peek_forget */
+	_Atomic uint64_t generation;	    /* written by peek_forget */
 } peek;
 
 /*

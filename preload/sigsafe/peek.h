@@ -21,7 +21,10 @@ bool peek_copy(void *to, uintptr_t address, size_t len);
 /* An aligned 8-byte word; false for an address that is not aligned. */
 bool peek_word(uintptr_t address, uintptr_t *word);
 
-/* Forgets all proofs: call outside the handler when mappings may have gone (dlclose, once a second). */
+/*
+ * Forgets all proofs: call outside the handler when mappings may have gone (dlclose, once a
+ * second).
+ */
 void peek_forget(void);
 
 #endif

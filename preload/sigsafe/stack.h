@@ -25,7 +25,7 @@ enum { STACK_RBX = 3, STACK_RBP = 6, STACK_RSP = 7, STACK_PC = 16, STACK_REGISTE
 
 struct stack_registers {
 	uintptr_t r[STACK_REGISTERS]; /* by DWARF number, then the pc */
-	uint32_t known;               /* bit n: r[n] is right */
+	uint32_t known;		      /* bit n: r[n] is right */
 };
 
 static inline bool stack_knows(const struct stack_registers *registers, unsigned reg)
@@ -43,7 +43,10 @@ static inline void stack_start(struct stack *stack, uintptr_t sp)
 /* stack_word for an aligned address outside [low, high). */
 bool stack_word_beyond(struct stack *stack, uintptr_t address, uintptr_t *word);
 
-/* The aligned word at address. Apart from the sanitizer, which would see other functions' red zones. */
+/*
+ * The aligned word at address. Apart from the sanitizer, which would see other functions' red
+ * zones.
+ */
 __attribute__((no_sanitize("address"))) static inline bool
 stack_word(struct stack *stack, uintptr_t address, uintptr_t *word)
 {

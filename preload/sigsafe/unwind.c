@@ -19,7 +19,7 @@ struct walk {
 	const struct module_table *table;
 	struct stack stack;
 	struct stack_registers registers; /* of the frame the walk has come to */
-	uintptr_t highest;                /* no cfa may be above; UINTPTR_MAX: unknown */
+	uintptr_t highest;		  /* no cfa may be above; UINTPTR_MAX: unknown */
 	uint64_t generation;
 	bool exact;
 	bool thorough; /* follow all preserved registers through all frames, not only rbp and rsp */
@@ -30,7 +30,8 @@ struct walk {
 	struct eh_rule rule; /* the last one read from a table */
 };
 
-_Static_assert(sizeof(struct walk) <= UNWIND_WORK_WORDS * sizeof(uint64_t), "struct walk outgrew the memo");
+_Static_assert(sizeof(struct walk) <= UNWIND_WORK_WORDS * sizeof(uint64_t),
+	       "struct walk outgrew the memo");
 
 enum { STEP_ON = UNWIND_ENDS }; /* beside enum unwind_end: the registers are the caller's now */
 
@@ -71,7 +72,8 @@ static int step_packed(struct walk *w, unwind_rule rule, uintptr_t *frame_cfa)
 		return UNWIND_BAD_STACK;
 	origin = unwind_rule_origin(rule, cfa, registers->r[STACK_RBP]);
 	for (const uint8_t *column = column_register; saves != 0; saves >>= 4, column++) {
-		if ((saves & 15) && !stack_word(&w->stack, origin - 8 * (saves & 15), &registers->r[*column]))
+		if ((saves & 15) &&
+		    !stack_word(&w->stack, origin - 8 * (saves & 15), &registers->r[*column]))
 			return UNWIND_BAD_STACK;
 	}
 	*frame_cfa = cfa;
@@ -79,8 +81,8 @@ static int step_packed(struct walk *w, unwind_rule rule, uintptr_t *frame_cfa)
 }
 
 /* What a cell says the caller's register is. False: cannot be had. */
-static bool cell_value(struct walk *w, const struct eh_rule *rule, enum eh_column column, uintptr_t cfa,
-		       uintptr_t *value)
+static bool cell_value(struct walk *w, const struct eh_rule *rule, enum eh_column column,
+		       uintptr_t cfa, uintptr_t *value)
 {
 	eh_cell cell = rule->row.cells[column];
 	int32_t number = cell >> 3;
@@ -95,10 +97,12 @@ static bool cell_value(struct walk *w, const struct eh_rule *rule, enum eh_colum
 		*value = cfa + (uintptr_t)(intptr_t)number;
 		return true;
 	case EH_EXPRESSION:
-		return eh_evaluate(eh_expression(rule, number), &w->registers, &w->stack, &cfa, value) &&
+		return eh_evaluate(eh_expression(rule, number), &w->registers, &w->stack, &cfa,
+				   value) &&
 		       stack_word(&w->stack, *value, value);
 	case EH_VAL_EXPRESSION:
-		return eh_evaluate(eh_expression(rule, number), &w->registers, &w->stack, &cfa, value);
+		return eh_evaluate(eh_expression(rule, number), &w->registers, &w->stack, &cfa,
+				   value);
 	case EH_REGISTER:
 		if (!stack_knows(&w->registers, (unsigned)number))
 			return false;
@@ -112,13 +116,15 @@ static bool cell_value(struct walk *w, const struct eh_rule *rule, enum eh_colum
 static bool unpacked_cfa(struct walk *w, const struct eh_rule *rule, uintptr_t *cfa)
 {
 	if (rule->row.cfa_register == EH_CFA_EXPRESSION)
-		return eh_evaluate(eh_expression(rule, rule->row.cfa_value), &w->registers, &w->stack, NULL, cfa);
+		return eh_evaluate(eh_expression(rule, rule->row.cfa_value), &w->registers,
+				   &w->stack, NULL, cfa);
 	*cfa = w->registers.r[rule->row.cfa_register] + (uintptr_t)(intptr_t)rule->row.cfa_value;
 	return stack_knows(&w->registers, rule->row.cfa_register);
 }
 
 /* A rule that does not fit in 64 bits. */
-__attribute__((noinline)) static int step_unpacked(struct walk *w, const struct eh_rule *rule, uintptr_t *frame_cfa)
+__attribute__((noinline)) static int step_unpacked(struct walk *w, const struct eh_rule *rule,
+						   uintptr_t *frame_cfa)
 {
 	uintptr_t values[EH_COLUMNS], cfa;
 	unsigned have = 0;
@@ -129,7 +135,7 @@ __attribute__((noinline)) static int step_unpacked(struct walk *w, const struct 
 	*frame_cfa = cfa;
 	if ((rule->row.cells[EH_RA] & 7) == EH_UNDEFINED)
 		return UNWIND_COMPLETE;
-	/* All are computed from this frame's registers, so none is replaced before the last is known. */
+	/* All are computed from this frame's registers: none is replaced before the last. */
 	for (int i = 0; i < EH_COLUMNS; i++)
 		have |= (unsigned)cell_value(w, rule, (enum eh_column)i, cfa, &values[i]) << i;
 	if (!(have >> EH_RA & 1) || !(have >> EH_RSP & 1) || !cfa_sound(w, values[EH_RSP]))
@@ -147,7 +153,8 @@ static int step_signal(struct walk *w, uintptr_t *frame_cfa)
 {
 	enum { GREGS = 40 };
 	static const uint8_t order[STACK_REGISTERS] = {
-		8, 9, 10, 11, 12, 13, 14, 15, 5, 4, STACK_RBP, STACK_RBX, 1, 0, 2, STACK_RSP, STACK_PC,
+		8, 9,	      10,	 11, 12, 13, 14,	15,	  5,
+		4, STACK_RBP, STACK_RBX, 1,  0,	 2,  STACK_RSP, STACK_PC,
 	};
 	uintptr_t at = w->registers.r[STACK_RSP] + GREGS, sp;
 
@@ -159,7 +166,10 @@ static int step_signal(struct walk *w, uintptr_t *frame_cfa)
 	w->exact = true;
 	sp = w->registers.r[STACK_RSP];
 	*frame_cfa = sp;
-	/* The handler may have run on sigaltstack's stack: then what we knew is about the wrong one. */
+	/*
+	 * The handler may have run on sigaltstack's stack: then what we knew is about the wrong
+	 * one.
+	 */
 	if (sp < w->stack.low || sp >= w->stack.high) {
 		stack_start(&w->stack, sp);
 		if (sp > w->highest)
@@ -175,7 +185,8 @@ static int step_signal(struct walk *w, uintptr_t *frame_cfa)
 static int step_no_table(struct walk *w, int reason, uintptr_t *frame_cfa)
 {
 	struct stack_registers *registers = &w->registers;
-	uintptr_t sp = registers->r[STACK_RSP], rbp = registers->r[STACK_RBP], return_address, saved;
+	uintptr_t sp = registers->r[STACK_RSP], rbp = registers->r[STACK_RBP], return_address,
+		  saved;
 	int bare = w->exact ? unwind_code_return_address(registers->r[STACK_PC]) : -1;
 
 	if (unwind_code_is_sigreturn(registers->r[STACK_PC]))
@@ -215,15 +226,18 @@ static int step_by_rule(struct walk *w, unwind_rule rule, uintptr_t *frame_cfa)
 }
 
 /*
- * A return address that begins a function, behind no call: nobody called it, makecontext or the like
- * put it there. glibc's table does not say that the stack ends here, and below lies what is no address.
+ * A return address that begins a function, behind no call: nobody called it, makecontext or the
+ * like put it there. glibc's table does not say that the stack ends here, and below lies what is no
+ * address.
  */
-static bool is_planted(const struct walk *w, const struct module *m, uintptr_t key, struct eh_rule *rule)
+static bool is_planted(const struct walk *w, const struct module *m, uintptr_t key,
+		       struct eh_rule *rule)
 {
-	return !w->exact && eh_find(m, key + 1, rule) == EH_FOUND && !unwind_code_after_call(key + 1);
+	return !w->exact && eh_find(m, key + 1, rule) == EH_FOUND &&
+	       !unwind_code_after_call(key + 1);
 }
 
-/* The table has to be read: rare once the cache is warm, and apart to keep its big locals off the other path. */
+/* The table has to be read: rare once the cache is warm. */
 __attribute__((noinline)) static int step_cold(struct walk *w, uintptr_t key, uintptr_t *frame_cfa)
 {
 	const struct module *m = modules_find(w->table, key);
@@ -259,7 +273,8 @@ static int step(struct walk *w, uintptr_t *frame_cfa)
 	uintptr_t key = w->registers.r[STACK_PC] - !w->exact;
 	unwind_rule rule = unwind_rule_cached(key, w->generation);
 
-	return unwind_rule_fits(rule, w->exact) ? step_by_rule(w, rule, frame_cfa) : step_cold(w, key, frame_cfa);
+	return unwind_rule_fits(rule, w->exact) ? step_by_rule(w, rule, frame_cfa)
+						: step_cold(w, key, frame_cfa);
 }
 
 /* The rule that the last walk had for this pc, if it was at this depth of the stack. */
@@ -279,7 +294,8 @@ static inline unwind_rule guess_rule(struct walk *w, uintptr_t key, uintptr_t sp
  */
 static size_t step_simple(struct walk *w, struct unwind_frame *frames, size_t max, int *ended)
 {
-	uintptr_t pc = w->registers.r[STACK_PC], rsp = w->registers.r[STACK_RSP], rbp = w->registers.r[STACK_RBP];
+	uintptr_t pc = w->registers.r[STACK_PC];
+	uintptr_t rsp = w->registers.r[STACK_RSP], rbp = w->registers.r[STACK_RBP];
 	bool exact = w->exact;
 	size_t n = 0;
 
@@ -294,11 +310,13 @@ static size_t step_simple(struct walk *w, struct unwind_frame *frames, size_t ma
 		if (!unwind_rule_is_simple(rule))
 			break;
 		if (w->remember)
-			*w->remember++ = (struct unwind_memo_entry){ .key = key, .sp = rsp, .rule = rule };
+			*w->remember++ =
+				(struct unwind_memo_entry){ .key = key, .sp = rsp, .rule = rule };
 		cfa = unwind_rule_simple_cfa(rule, rsp, rbp);
 		words = unwind_rule_rbp_words(rule);
 		frames[n++] = (struct unwind_frame){ .pc = pc, .cfa = 0, .exact = exact };
-		if (cfa <= rsp || cfa > w->highest || !stack_word(&w->stack, cfa - 8, &return_address) ||
+		if (cfa <= rsp || cfa > w->highest ||
+		    !stack_word(&w->stack, cfa - 8, &return_address) ||
 		    !stack_word(&w->stack, cfa - 8 - 8 * words, &saved)) {
 			*ended = UNWIND_BAD_STACK;
 			break;
@@ -348,7 +366,8 @@ static size_t walk(struct walk *w, struct unwind_frame *frames, size_t max, int 
 			*ended = UNWIND_TOO_DEEP;
 			return n;
 		}
-		frames[n] = (struct unwind_frame){ .pc = w->registers.r[STACK_PC], .exact = w->exact };
+		frames[n] =
+			(struct unwind_frame){ .pc = w->registers.r[STACK_PC], .exact = w->exact };
 		if (*ended == STEP_ON)
 			*ended = step(w, &frames[n].cfa);
 		n++;
@@ -357,8 +376,9 @@ static size_t walk(struct walk *w, struct unwind_frame *frames, size_t max, int 
 }
 
 /* In w: the guesses and what to remember. */
-static size_t walk_twice(struct walk *w, const struct module_table *table, const struct unwind_registers *registers,
-			 uintptr_t stack_low, uintptr_t stack_high, struct unwind_frame *frames, size_t max,
+static size_t walk_twice(struct walk *w, const struct module_table *table,
+			 const struct unwind_registers *registers, uintptr_t stack_low,
+			 uintptr_t stack_high, struct unwind_frame *frames, size_t max,
 			 enum unwind_end *end)
 {
 	uintptr_t sp = registers->r[STACK_RSP];
@@ -371,7 +391,7 @@ static size_t walk_twice(struct walk *w, const struct module_table *table, const
 	w->thorough = false;
 	walk_start(w, registers);
 	n = walk(w, frames, max, &ended);
-	/* A frame that stands on rbx (the dynamic linker's resolver does) or the like: once more, following all. */
+	/* A frame that stands on rbx, as the dynamic linker's resolver does: now follow all. */
 	if (w->wanted && ended != UNWIND_COMPLETE && ended != UNWIND_TOO_DEEP) {
 		w->thorough = true;
 		walk_start(w, registers);
@@ -382,8 +402,9 @@ static size_t walk_twice(struct walk *w, const struct module_table *table, const
 }
 
 size_t unwind_stack_again(struct unwind_memo *memo, const struct module_table *table,
-			  const struct unwind_registers *registers, uintptr_t stack_low, uintptr_t stack_high,
-			  struct unwind_frame *frames, size_t max, enum unwind_end *end)
+			  const struct unwind_registers *registers, uintptr_t stack_low,
+			  uintptr_t stack_high, struct unwind_frame *frames, size_t max,
+			  enum unwind_end *end)
 {
 	struct unwind_memo_entry *fresh = memo->walks[(memo->turn + 1) % 2];
 	struct walk *w = (struct walk *)memo->work;
@@ -393,7 +414,8 @@ size_t unwind_stack_again(struct unwind_memo *memo, const struct module_table *t
 	w->guess = memo->walks[memo->turn % 2];
 	w->guess_end = w->guess + (memo->generation == w->generation ? memo->count : 0);
 	w->remember = fresh;
-	n = walk_twice(w, table, registers, stack_low, stack_high, frames, max < UNWIND_MAX ? max : UNWIND_MAX, end);
+	n = walk_twice(w, table, registers, stack_low, stack_high, frames,
+		       max < UNWIND_MAX ? max : UNWIND_MAX, end);
 	memo->generation = w->generation;
 	memo->count = (uint32_t)(w->remember - fresh);
 	memo->turn++;

@@ -16,7 +16,8 @@ bool unwind_code_after_call(uintptr_t address)
 		return false;
 	if (b[2] == 0xe8) /* call rel32 */
 		return true;
-	if (b[5] == 0xff && (is_call_modrm(b[6], 3) || is_call_modrm(b[6], 0))) /* call *%rax, *(%rax) */
+	if (b[5] == 0xff &&
+	    (is_call_modrm(b[6], 3) || is_call_modrm(b[6], 0))) /* call *%rax, *(%rax) */
 		return true;
 	if (b[4] == 0xff && (is_call_modrm(b[5], 1) || b[5] == 0x14)) /* *8(%rax), *(%rax,%rbx) */
 		return true;
@@ -35,7 +36,8 @@ bool unwind_code_is_sigreturn(uintptr_t pc)
 
 	if (!peek_copy(b, pc, sizeof(b)))
 		return false;
-	return __builtin_memcmp(b, rax, sizeof(rax)) == 0 || __builtin_memcmp(b, eax, sizeof(eax)) == 0;
+	return __builtin_memcmp(b, rax, sizeof(rax)) == 0 ||
+	       __builtin_memcmp(b, eax, sizeof(eax)) == 0;
 }
 
 int unwind_code_return_address(uintptr_t pc)

@@ -10,8 +10,8 @@ enum {
 	NUMBER_BITS = 16,
 	TAG_BITS = ADDRESS_BITS - CACHE_BITS,
 	GENERATION_SHIFT = NUMBER_BITS + TAG_BITS, /* 13 bits left for it */
-	RULES_MAX = 16384,
-	INDEX_SLOTS = 4 * RULES_MAX,
+	RULES_MAX = 8192, /* all of CPython, OpenSSL, libxml2, ICU and LLVM together have 2,106 */
+	INDEX_SLOTS = 2 * RULES_MAX,
 	INDEX_PROBES_MAX = 16,
 	OFFSET_MAX = 1 << 27,
 };
@@ -20,8 +20,10 @@ static struct {
 	/* number | tag << 16 | generation << 51; by any handler, unguarded */
 	_Atomic uint64_t blocks[CACHE_SLOTS], pcs[CACHE_SLOTS];
 	_Atomic uint64_t generation; /* by unwind_rule_forget */
-	/* Rules in the order they were first seen, so that the common ones lie together. rules[0] stays empty. A number
-	 * gets its rule before it is put anywhere, and keeps it. */
+	/*
+	 * Rules in the order they were first seen, so that the common ones lie together. rules[0]
+	 * stays empty. A number gets its rule before it is put anywhere, and keeps it.
+	 */
 	_Atomic unwind_rule rules[RULES_MAX];
 	_Atomic uint32_t rules_count;
 	_Atomic uint16_t index[INDEX_SLOTS]; /* open addressing by the rule's hash; 0: free */
@@ -54,7 +56,8 @@ static bool is_register_offset(struct eh_cursor c, bool deref, unsigned *reg, in
  */
 static bool is_plt(struct eh_cursor c, uintptr_t pc, int64_t *offset)
 {
-	static const uint8_t head[] = { 0x77, 8, 0x80, 0, 0x3f, 0x1a }, tail[] = { 0x2a, 0x33, 0x24, 0x22 };
+	static const uint8_t head[] = { 0x77, 8, 0x80, 0, 0x3f, 0x1a },
+			     tail[] = { 0x2a, 0x33, 0x24, 0x22 };
 	uint8_t lit;
 
 	if (eh_left(&c) != sizeof(head) + 1 + sizeof(tail))
@@ -162,10 +165,13 @@ unwind_rule unwind_rule_of(enum unwind_rule_kind kind)
 
 static uint32_t slot_of(uintptr_t address)
 {
-	return (uint32_t)(address ^ address >> CACHE_BITS ^ address >> 2 * CACHE_BITS) % CACHE_SLOTS;
+	return (uint32_t)(address ^ address >> CACHE_BITS ^ address >> 2 * CACHE_BITS) %
+	       CACHE_SLOTS;
 }
 
-/* With the slot's index the tag gives the whole address back, so equal words mean equal addresses. */
+/*
+ * With the slot's index the tag gives the whole address back, so equal words mean equal addresses.
+ */
 static uint64_t entry_of(uintptr_t address, uint64_t generation)
 {
 	return address >> CACHE_BITS << NUMBER_BITS | generation << GENERATION_SHIFT;
@@ -174,7 +180,8 @@ static uint64_t entry_of(uintptr_t address, uint64_t generation)
 /* The rule's number, or something else of RULES_MAX and more. */
 static uint64_t look(const _Atomic uint64_t *slots, uintptr_t address, uint64_t generation)
 {
-	return atomic_load_explicit(&slots[slot_of(address)], memory_order_acquire) ^ entry_of(address, generation);
+	return atomic_load_explicit(&slots[slot_of(address)], memory_order_acquire) ^
+	       entry_of(address, generation);
 }
 
 uint64_t unwind_rule_generation(void)
@@ -210,18 +217,26 @@ static uint16_t rule_number(unwind_rule rule)
 
 		if (number == 0) {
 			if (mine == 0) {
-				uint32_t next = atomic_load_explicit(&cache.rules_count, memory_order_relaxed);
+				uint32_t next = atomic_load_explicit(&cache.rules_count,
+								     memory_order_relaxed);
 
 				do {
 					if (next >= RULES_MAX - 1)
 						return 0;
-				} while (!atomic_compare_exchange_weak_explicit(&cache.rules_count, &next, next + 1, memory_order_relaxed, memory_order_relaxed));
+				} while (!atomic_compare_exchange_weak_explicit(
+					&cache.rules_count, &next, next + 1, memory_order_relaxed,
+					memory_order_relaxed));
 				mine = (uint16_t)(next + 1);
-				atomic_store_explicit(&cache.rules[mine], rule, memory_order_relaxed);
+				atomic_store_explicit(&cache.rules[mine], rule,
+						      memory_order_relaxed);
 			}
-			/* Lost to another thread: its rule may be ours, and then `mine` is left unused. */
-			if (atomic_compare_exchange_strong_explicit(slot, &number, mine, memory_order_acq_rel,
-							memory_order_acquire))
+			/*
+			 * Lost to another thread: its rule may be ours, and then `mine` is left
+			 * unused.
+			 */
+			if (atomic_compare_exchange_strong_explicit(slot, &number, mine,
+								    memory_order_acq_rel,
+								    memory_order_acquire))
 				return mine;
 		}
 		if (atomic_load_explicit(&cache.rules[number], memory_order_relaxed) == rule)
@@ -230,7 +245,8 @@ static uint16_t rule_number(unwind_rule rule)
 	return mine;
 }
 
-void unwind_rule_remember(uintptr_t pc, uintptr_t from, uintptr_t to, unwind_rule rule, uint64_t generation)
+void unwind_rule_remember(uintptr_t pc, uintptr_t from, uintptr_t to, unwind_rule rule,
+			  uint64_t generation)
 {
 	uint16_t number = pc >> ADDRESS_BITS ? 0 : rule_number(rule);
 	uintptr_t block = pc >> BLOCK_BITS;
@@ -238,17 +254,20 @@ void unwind_rule_remember(uintptr_t pc, uintptr_t from, uintptr_t to, unwind_rul
 	if (number == 0)
 		return;
 	if (from <= block << BLOCK_BITS && to >= (block + 1) << BLOCK_BITS)
-		atomic_store_explicit(&cache.blocks[slot_of(block)], entry_of(block, generation) | number,
-				 memory_order_release);
+		atomic_store_explicit(&cache.blocks[slot_of(block)],
+				      entry_of(block, generation) | number, memory_order_release);
 	else
-		atomic_store_explicit(&cache.pcs[slot_of(pc)], entry_of(pc, generation) | number, memory_order_release);
+		atomic_store_explicit(&cache.pcs[slot_of(pc)], entry_of(pc, generation) | number,
+				      memory_order_release);
 }
 
 void unwind_rule_forget(void)
 {
 	uint64_t next = atomic_load_explicit(&cache.generation, memory_order_acquire) + 1;
 
-	/* After 8,192 times the number repeats, and what is left of its first use would look new. */
+	/*
+	 * After 8,192 times the number repeats, and what is left of its first use would look new.
+	 */
 	if (next << GENERATION_SHIFT == 0) {
 		for (uint32_t i = 0; i < CACHE_SLOTS; i++) {
 			atomic_store_explicit(&cache.blocks[i], 0, memory_order_relaxed);

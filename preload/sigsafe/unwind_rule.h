@@ -1,14 +1,15 @@
 /*
  * What an unwind table says about one pc, in 64 bits, and the cache of it. Nearly all code needs no
  * more: cfa = register + offset, the return address below it, callee-saved registers in its first
- * 16 words. PLT entries and realigned stacks (expressions) fit too; what does not is
- * evaluated from the table at each visit.
+ * 16 words. PLT entries and realigned stacks (expressions) fit too; what does not is evaluated from
+ * the table at each visit.
  *
  * The cache is direct-mapped, first by 64-byte block of code, for rules that hold in all of a block
- * (few pcs of a big function are sampled twice, its blocks are), then by pc. An entry is one word: the rest of the
- * address, the number of a rule and the generation it was learned in, so it is never torn and a whole
- * address is compared. Rules are kept once each; they say nothing about addresses, so they outlive modules.
- * All functions: any thread, handlers included, at the same time.
+ * (few pcs of a big function are sampled twice, its blocks are), then by pc. An entry is one word:
+ * the rest of the address, the number of a rule and the generation it was learned in, so it is
+ * never torn and a whole address is compared. Rules are kept once each; they say nothing about
+ * addresses, so they outlive modules. All functions: any thread, handlers included, at the same
+ * time.
  */
 #ifndef REQPROF_SIGSAFE_UNWIND_RULE_H
 #define REQPROF_SIGSAFE_UNWIND_RULE_H
@@ -20,12 +21,12 @@
 #include "preload/sigsafe/stack.h"
 
 enum unwind_rule_kind {
-	UNWIND_RULE_NONE,     /* not a rule: nothing cached, or it does not fit */
-	UNWIND_RULE_PLAIN,    /* cfa = base + offset */
-	UNWIND_RULE_DEREF,    /* cfa = word at base + offset */
+	UNWIND_RULE_NONE,  /* not a rule: nothing cached, or it does not fit */
+	UNWIND_RULE_PLAIN, /* cfa = base + offset */
+	UNWIND_RULE_DEREF, /* cfa = word at base + offset */
 	/* From here on nothing but the kind is in the rule: */
-	UNWIND_RULE_SIGNAL,   /* the kernel's frame: all registers in the ucontext at rsp */
-	UNWIND_RULE_NO_TABLE, /* no table knows it: frame pointers, perhaps */
+	UNWIND_RULE_SIGNAL,    /* the kernel's frame: all registers in the ucontext at rsp */
+	UNWIND_RULE_NO_TABLE,  /* no table knows it: frame pointers, perhaps */
 	UNWIND_RULE_OUTERMOST, /* a stack made by hand begins here */
 };
 
@@ -93,8 +94,10 @@ static inline uintptr_t unwind_rule_origin(unwind_rule rule, uintptr_t cfa, uint
 	return rule >> 36 & 1 ? rbp + 8 : cfa - 8;
 }
 
-/* The table's rule at pc in 64 bits, or UNWIND_RULE_NONE when it does not fit. Narrows from and to to pc when the rule
- * is about this pc only (PLT entries ask where they are). */
+/*
+ * The table's rule at pc in 64 bits, or UNWIND_RULE_NONE when it does not fit. Narrows from and to
+ * to pc when the rule is about this pc only (PLT entries ask where they are).
+ */
 unwind_rule unwind_rule_pack(struct eh_rule *rule, uintptr_t pc);
 
 /* The rule, good only for pcs that are exact (or for those that are not). */
@@ -119,7 +122,8 @@ uint64_t unwind_rule_generation(void);
 unwind_rule unwind_rule_cached(uintptr_t pc, uint64_t generation);
 
 /* For pc, and for other pcs in [from, to). */
-void unwind_rule_remember(uintptr_t pc, uintptr_t from, uintptr_t to, unwind_rule rule, uint64_t generation);
+void unwind_rule_remember(uintptr_t pc, uintptr_t from, uintptr_t to, unwind_rule rule,
+			  uint64_t generation);
 
 /* Starts a new generation. */
 void unwind_rule_forget(void);

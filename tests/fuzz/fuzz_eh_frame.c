@@ -27,7 +27,10 @@ static uint64_t next(uint64_t *seed)
 	return *seed >> 16;
 }
 
-/* Numbers that look like what is on a stack: pcs near pc, addresses of the stack, small ones, wild ones. */
+/*
+ * Numbers that look like what is on a stack: pcs near pc, addresses of the stack, small ones, wild
+ * ones.
+ */
 static uintptr_t word(uint64_t *seed, uintptr_t pc, const uintptr_t *stack)
 {
 	uint64_t r = next(seed);
@@ -45,7 +48,8 @@ static uintptr_t word(uint64_t *seed, uintptr_t pc, const uintptr_t *stack)
 	}
 }
 
-static void check_rule(const struct module *m, uintptr_t pc, const struct unwind_registers *registers)
+static void check_rule(const struct module *m, uintptr_t pc,
+		       const struct unwind_registers *registers)
 {
 	struct stack_registers all = { .known = UINT32_MAX };
 	struct stack stack;
@@ -94,19 +98,23 @@ static void check_walk(const struct module_table *table, const struct unwind_reg
 	unwind_forget();
 	n = unwind_stack(table, registers, low, high, frames[0], FRAMES, &ends[0]);
 	REQUIRE(n >= 1 && n <= FRAMES);
-	REQUIRE(unwind_stack_again(&memo, table, registers, low, high, frames[1], FRAMES, &ends[1]) == n);
-	REQUIRE(unwind_stack_again(&memo, table, registers, low, high, frames[2], FRAMES, &ends[2]) == n);
+	REQUIRE(unwind_stack_again(&memo, table, registers, low, high, frames[1], FRAMES,
+				   &ends[1]) == n);
+	REQUIRE(unwind_stack_again(&memo, table, registers, low, high, frames[2], FRAMES,
+				   &ends[2]) == n);
 	for (int i = 1; i < 3; i++) {
 		REQUIRE(ends[i] == ends[0]);
 		for (size_t j = 0; j < n; j++)
-			REQUIRE(frames[i][j].pc == frames[0][j].pc && frames[i][j].cfa == frames[0][j].cfa &&
+			REQUIRE(frames[i][j].pc == frames[0][j].pc &&
+				frames[i][j].cfa == frames[0][j].cfa &&
 				frames[i][j].exact == frames[0][j].exact);
 	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	static _Alignas(struct module_table) char space[sizeof(struct module_table) + sizeof(struct module)];
+	static _Alignas(struct module_table) char
+		space[sizeof(struct module_table) + sizeof(struct module)];
 	struct module_table *table = (struct module_table *)space;
 	struct module *m = &table->modules[0];
 	struct unwind_registers registers;

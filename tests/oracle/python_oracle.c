@@ -261,6 +261,7 @@ EXPORT int oracle_thread_begin(void)
 {
 	struct sampled *me = sampled_self();
 	pthread_attr_t attr;
+	sigset_t mine;
 	void *low;
 	size_t size;
 
@@ -276,6 +277,11 @@ EXPORT int oracle_thread_begin(void)
 	pthread_attr_destroy(&attr);
 	me->stack_high = (uintptr_t)low + size;
 	pthread_setspecific(key, me);
+	/* uwsgi's threads block all signals. */
+	sigemptyset(&mine);
+	for (int number = signal_sample; number <= signal_bench; number++)
+		sigaddset(&mine, number);
+	pthread_sigmask(SIG_UNBLOCK, &mine, NULL);
 	return 0;
 }
 

@@ -1,8 +1,8 @@
 /*
  * Preloaded into any program: samples its main thread (and its forked children's), unwinds each
  * sample by our tables and by libunwind on the same context, compares pc by pc, and writes a
- * summary with the first differing stacks to $ORACLE_OUT.PID at exit. ORACLE_HZ: samples a second. ORACLE_ALONE: do not run libunwind, to time
- * ours with the caches that the program leaves it.
+ * summary with the first differing stacks to $ORACLE_OUT.PID at exit. ORACLE_HZ: samples a second.
+ * ORACLE_ALONE: do not run libunwind, to time ours with the caches that the program leaves it.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -86,8 +86,8 @@ static size_t walk_theirs(ucontext_t *context, uintptr_t *pcs)
 	return n;
 }
 
-static void keep(const struct unwind_frame *our, size_t ours, const uintptr_t *their, size_t theirs, size_t at,
-		 enum unwind_end end)
+static void keep(const struct unwind_frame *our, size_t ours, const uintptr_t *their, size_t theirs,
+		 size_t at, enum unwind_end end)
 {
 	uintptr_t place = at > 0 ? our[at - 1].pc : 0;
 	struct kept *k;
@@ -111,8 +111,8 @@ static void keep(const struct unwind_frame *our, size_t ours, const uintptr_t *t
 	memcpy(k->their, their, theirs * sizeof(*their));
 }
 
-static void compare(const struct unwind_frame *our, size_t ours, const uintptr_t *their, size_t theirs,
-		    enum unwind_end end)
+static void compare(const struct unwind_frame *our, size_t ours, const uintptr_t *their,
+		    size_t theirs, enum unwind_end end)
 {
 	size_t same = 0;
 
@@ -144,7 +144,7 @@ static void registers_of(const ucontext_t *context, struct unwind_registers *reg
 {
 	static const int order[16] = {
 		REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP,
-		REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
+		REG_R8,	 REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
 	};
 
 	for (int i = 0; i < 16; i++)
@@ -203,7 +203,8 @@ static void on_sample(int number, siginfo_t *info, void *context)
 	if (turn % 1024 == 0)
 		unwind_forget();
 	t0 = __rdtsc();
-	ours = unwind_stack_again(&memo, table, &registers, registers.r[7] - 128, 0, first, DEPTH, &end);
+	ours = unwind_stack_again(&memo, table, &registers, registers.r[7] - 128, 0, first, DEPTH,
+				  &end);
 	t1 = __rdtsc();
 	ours = unwind_stack(table, &registers, registers.r[7] - 128, 0, our, DEPTH, &end);
 	t2 = __rdtsc();
@@ -253,7 +254,8 @@ static void forked(void)
 {
 	modules_postfork_child();
 	close(oracle.event);
-	memset(&oracle.samples, 0, offsetof(__typeof__(oracle), alone) - offsetof(__typeof__(oracle), samples));
+	memset(&oracle.samples, 0,
+	       offsetof(__typeof__(oracle), alone) - offsetof(__typeof__(oracle), samples));
 	start();
 }
 
@@ -273,7 +275,8 @@ static void *refresher(void *nothing)
 
 __attribute__((constructor)) static void oracle_start(void)
 {
-	struct sigaction action = { .sa_sigaction = on_sample, .sa_flags = SA_SIGINFO | SA_RESTART };
+	struct sigaction action = { .sa_sigaction = on_sample,
+				    .sa_flags = SA_SIGINFO | SA_RESTART };
 	void *libunwind;
 	pthread_t thread;
 
@@ -322,14 +325,15 @@ static double ticks_per_ns(void)
 	do
 		clock_gettime(CLOCK_MONOTONIC, &b);
 	while ((b.tv_sec - a.tv_sec) * 1000000000LL + b.tv_nsec - a.tv_nsec < 50000000);
-	return (double)(__rdtsc() - t) / (double)((b.tv_sec - a.tv_sec) * 1000000000LL + b.tv_nsec - a.tv_nsec);
+	return (double)(__rdtsc() - t) /
+	       (double)((b.tv_sec - a.tv_sec) * 1000000000LL + b.tv_nsec - a.tv_nsec);
 }
 
 static void print_kept(FILE *out, const struct kept *k)
 {
 	fprintf(out, "\n%s %zu frames (%lu times), we ended by %d:\n",
-		k->at == k->ours && k->at == k->theirs ? "equal but incomplete," : "differs after", k->at, k->seen,
-		k->end);
+		k->at == k->ours && k->at == k->theirs ? "equal but incomplete," : "differs after",
+		k->at, k->seen, k->end);
 	for (size_t i = k->at > 3 ? k->at - 3 : 0; i < k->ours && i < k->at + 4; i++) {
 		fprintf(out, "  ours   %3zu cfa %#lx pc ", i, k->our[i].cfa);
 		print_pc(out, k->our[i].pc, k->our[i].exact);
@@ -342,7 +346,8 @@ static void print_kept(FILE *out, const struct kept *k)
 
 __attribute__((destructor)) static void oracle_stop(void)
 {
-	static const char *const names[COSTS] = { "ours, nothing cached", "ours", "ours, again at once", "unw_step",
+	static const char *const names[COSTS] = { "ours, nothing cached", "ours",
+						  "ours, again at once", "unw_step",
 						  "unw_backtrace" };
 	char name[4096];
 	double tick;
@@ -357,16 +362,19 @@ __attribute__((destructor)) static void oracle_stop(void)
 	if (!out)
 		return;
 	tick = ticks_per_ns();
-	fprintf(out, "samples %lu equal %lu (%.4f %%) ours-shorter %lu ours-longer %lu different %lu busy %lu\n",
-		oracle.samples, oracle.equal, 100.0 * (double)oracle.equal / (double)oracle.samples, oracle.prefix,
-		oracle.longer, oracle.different, oracle.busy);
-	fprintf(out, "our ends: complete %lu no-module %lu no-rule %lu bad-stack %lu too-deep %lu; their errors %lu\n",
-		oracle.ends[UNWIND_COMPLETE], oracle.ends[UNWIND_NO_MODULE], oracle.ends[UNWIND_NO_RULE],
-		oracle.ends[UNWIND_BAD_STACK], oracle.ends[UNWIND_TOO_DEEP], oracle.their_errors);
+	fprintf(out,
+		"samples %lu equal %lu (%.4f %%) ours-shorter %lu ours-longer %lu different %lu busy %lu\n",
+		oracle.samples, oracle.equal, 100.0 * (double)oracle.equal / (double)oracle.samples,
+		oracle.prefix, oracle.longer, oracle.different, oracle.busy);
+	fprintf(out,
+		"our ends: complete %lu no-module %lu no-rule %lu bad-stack %lu too-deep %lu; their errors %lu\n",
+		oracle.ends[UNWIND_COMPLETE], oracle.ends[UNWIND_NO_MODULE],
+		oracle.ends[UNWIND_NO_RULE], oracle.ends[UNWIND_BAD_STACK],
+		oracle.ends[UNWIND_TOO_DEEP], oracle.their_errors);
 	fprintf(out, "frames a stack: %.1f\n", (double)oracle.frames / (double)oracle.samples);
 	for (int i = 0; i < COSTS; i++)
-		fprintf(out, "%s: ns a frame, median %.1f, 10 %% %.1f, 90 %% %.1f\n", names[i], cost_at(i, 0.5) / tick,
-			cost_at(i, 0.1) / tick, cost_at(i, 0.9) / tick);
+		fprintf(out, "%s: ns a frame, median %.1f, 10 %% %.1f, 90 %% %.1f\n", names[i],
+			cost_at(i, 0.5) / tick, cost_at(i, 0.1) / tick, cost_at(i, 0.9) / tick);
 	for (int i = 0; i < oracle.kept_count; i++)
 		print_kept(out, &oracle.kept[i]);
 	fclose(out);

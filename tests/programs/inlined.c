@@ -9,7 +9,12 @@
 #include <string.h>
 
 #define ALWAYS inline __attribute__((always_inline))
+/* clang knows no clones */
+#ifdef __clang__
+#define NEVER __attribute__((noinline))
+#else
 #define NEVER __attribute__((noinline, noclone))
+#endif
 
 static ALWAYS uint32_t rotate(uint32_t value, unsigned by)
 {
@@ -41,7 +46,9 @@ static NEVER uint32_t digest_line(const char *line)
 	return rotate(7, 3);
 }
 
-/* Recursion, with an inlined call on the way. */
+uint32_t descend(int depth, uint32_t state);
+
+/* Recursion, with an inlined call on the way; visible also in what was stripped. */
 NEVER uint32_t descend(int depth, uint32_t state)
 {
 	if (depth == 0)

@@ -46,7 +46,9 @@ struct wide {
 	uint64_t words[8];
 } __attribute__((aligned(64)));
 
-/* GCC realigns through r10 here: alloca makes the frame's size unknown, the struct wants 64 bytes. */
+/*
+ * GCC realigns through r10 here: alloca makes the frame's size unknown, the struct wants 64 bytes.
+ */
 __attribute__((noinline)) static uint64_t realigned(unsigned n)
 {
 	struct wide local;
@@ -57,8 +59,9 @@ __attribute__((noinline)) static uint64_t realigned(unsigned n)
 	return odd_spin(local.words[n % 8]) + with_alloca(n) + (uint64_t)space[0];
 }
 
-__attribute__((noinline)) static uint64_t realigned_many(uint64_t a, uint64_t b, uint64_t c, uint64_t d,
-							  uint64_t e, uint64_t f, uint64_t g, uint64_t h)
+__attribute__((noinline)) static uint64_t realigned_many(uint64_t a, uint64_t b, uint64_t c,
+							 uint64_t d, uint64_t e, uint64_t f,
+							 uint64_t g, uint64_t h)
 {
 	struct wide local = { { a, b, c, d, e, f, g, h } };
 
@@ -134,8 +137,10 @@ static uint64_t vdso(void)
 	return sum;
 }
 
-/* Assembly: cfa and saved registers by DWARF expressions that no compiler writes, rbx as the frame's base, nested
- * remember_state, a saved register in another register, negative offsets. */
+/*
+ * Assembly: cfa and saved registers by DWARF expressions that no compiler writes, rbx as the
+ * frame's base, nested remember_state, a saved register in another register, negative offsets.
+ */
 uint64_t odd_by_expression(uint64_t n);
 uint64_t odd_by_rbx(uint64_t n);
 uint64_t odd_in_register(uint64_t n);
@@ -244,12 +249,12 @@ __asm__(".text\n"
 static uint64_t jit(unsigned n)
 {
 	static const unsigned char code[] = {
-		0x55,                                     /* push %rbp */
-		0x48, 0x89, 0xe5,                         /* mov %rsp, %rbp */
-		0x48, 0xb8, 0,    0,    0, 0, 0, 0, 0, 0, /* mov $odd_spin, %rax */
-		0xff, 0xd0,                               /* call *%rax */
-		0xc9,                                     /* leave */
-		0xc3,                                     /* ret */
+		0x55,				       /* push %rbp */
+		0x48, 0x89, 0xe5,		       /* mov %rsp, %rbp */
+		0x48, 0xb8, 0,	  0, 0, 0, 0, 0, 0, 0, /* mov $odd_spin, %rax */
+		0xff, 0xd0,			       /* call *%rax */
+		0xc9,				       /* leave */
+		0xc3,				       /* ret */
 	};
 	static uint64_t (*made)(uint64_t);
 
@@ -356,15 +361,19 @@ int main(int argc, char **argv)
 	end.tv_sec += (time_t)seconds;
 	end.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
 	do {
-		odd_sum += with_alloca(rounds) + realigned(rounds) + big_frame(rounds) + tail_caller(rounds);
+		odd_sum += with_alloca(rounds) + realigned(rounds) + big_frame(rounds) +
+			   tail_caller(rounds);
 		odd_sum += realigned_many(rounds, 1, 2, 3, 4, 5, 6, rounds);
-		odd_sum += recursive(40) + callbacks(rounds) + libc_text(rounds) + vdso() + plt(rounds);
+		odd_sum += recursive(40) + callbacks(rounds) + libc_text(rounds) + vdso() +
+			   plt(rounds);
 		for (unsigned i = 0; i < 20; i++)
-			odd_sum += odd_by_expression(i) + odd_by_rbx(i) + odd_in_register(i) + odd_no_table(i) + jit(i);
+			odd_sum += odd_by_expression(i) + odd_by_rbx(i) + odd_in_register(i) +
+				   odd_no_table(i) + jit(i);
 		odd_sum += signals() + jumps() + coroutines();
 		rounds++;
 		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while (now.tv_sec < end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
+	} while (now.tv_sec < end.tv_sec ||
+		 (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
 	printf("rounds %u\n", rounds);
 	return 0;
 }

@@ -1,4 +1,7 @@
-/* .eh_frame bytes to rules: made here byte by byte, damaged, and those of the modules of this process. */
+/*
+ * .eh_frame bytes to rules: made here byte by byte, damaged, and those of the modules of this
+ * process.
+ */
 #include "preload/sigsafe/eh_frame.h"
 
 #include <dlfcn.h>
@@ -18,7 +21,8 @@ struct image {
 	size_t len, fde;
 };
 
-#define BYTES(...) ((const unsigned char[]){ __VA_ARGS__ }), sizeof((const unsigned char[]){ __VA_ARGS__ })
+#define BYTES(...) \
+	((const unsigned char[]){ __VA_ARGS__ }), sizeof((const unsigned char[]){ __VA_ARGS__ })
 
 static void put(struct image *image, const void *bytes, size_t len)
 {
@@ -36,7 +40,10 @@ static void put_length(struct image *image, size_t at)
 	memcpy(image->bytes + at, &len, sizeof(len));
 }
 
-/* "zR" with 8-byte absolute pointers; code alignment 1, data alignment -8; cfa = rsp + 8, ra at cfa - 8. */
+/*
+ * "zR" with 8-byte absolute pointers; code alignment 1, data alignment -8; cfa = rsp + 8, ra at cfa
+ * - 8.
+ */
 static void image_start(struct image *image)
 {
 	memset(image, 0, sizeof(*image));
@@ -108,7 +115,8 @@ static void rows_hold_from_their_address_to_the_next(void)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		CHECK(run(rows[i].at, &rule,
-			  BYTES(0x41, 0x0e, 16, 0x86, 2, 0x43, 0x0d, 6, 0x03, 0x2c, 1, 0x0c, 7, 8, 0xc6)));
+			  BYTES(0x41, 0x0e, 16, 0x86, 2, 0x43, 0x0d, 6, 0x03, 0x2c, 1, 0x0c, 7, 8,
+				0xc6)));
 		CHECK_INT(rule.from - START, rows[i].from);
 		CHECK_INT(rule.to - START, rows[i].to);
 		CHECK_INT(rule.row.cfa_register, rows[i].reg);
@@ -150,9 +158,11 @@ static void each_instruction_means_what_dwarf_says(void)
 	CHECK_INT(rule.row.cfa_value, 40);
 	CHECK(run(0, &rule, BYTES(0x81, 2, 0x09, 0, 3, 0x0e, 48))); /* registers nobody follows */
 	CHECK_INT(rule.row.cfa_value, 48);
-	CHECK(run(0x300, &rule, BYTES(0x02, 0xff, 0x0e, 16, 0x04, 1, 2, 0, 0, 0x0e, 24, 0x42, 0x0e, 32)));
+	CHECK(run(0x300, &rule,
+		  BYTES(0x02, 0xff, 0x0e, 16, 0x04, 1, 2, 0, 0, 0x0e, 24, 0x42, 0x0e, 32)));
 	CHECK_INT(rule.row.cfa_value, 24);
-	CHECK(run(0x302, &rule, BYTES(0x02, 0xff, 0x0e, 16, 0x04, 1, 2, 0, 0, 0x0e, 24, 0x42, 0x0e, 32)));
+	CHECK(run(0x302, &rule,
+		  BYTES(0x02, 0xff, 0x0e, 16, 0x04, 1, 2, 0, 0, 0x0e, 24, 0x42, 0x0e, 32)));
 	CHECK_INT(rule.row.cfa_value, 32);
 	CHECK(run(8, &rule, BYTES(0x01, 8, 0, 0x40, 0, 0, 0, 0, 0, 0x0e, 56))); /* DW_CFA_set_loc */
 	CHECK_INT(rule.row.cfa_value, 56);
@@ -162,8 +172,8 @@ static void each_instruction_means_what_dwarf_says(void)
 
 static void remembered_states_nest(void)
 {
-	static const unsigned char program[] = { 0x0a, 0x0e, 16, 0x0a, 0x0e, 24, 0x83, 3,    0x41,
-						 0x0b, 0x41, 0x0b, 0x41, 0x0e, 99 };
+	static const unsigned char program[] = { 0x0a, 0x0e, 16,   0x0a, 0x0e, 24,   0x83, 3,
+						 0x41, 0x0b, 0x41, 0x0b, 0x41, 0x0e, 99 };
 	static const int offsets[] = { 24, 16, 8, 99 };
 	struct eh_rule rule;
 
@@ -182,17 +192,17 @@ static void what_cannot_be_right_gives_no_rule(void)
 {
 	struct eh_rule rule;
 
-	CHECK(!run(0, &rule, BYTES(0x0d, 16)));                            /* cfa on no register */
-	CHECK(!run(0, &rule, BYTES(0x0c, 0x80, 2, 8)));                    /* register 256 */
-	CHECK(!run(0, &rule, BYTES(0x0e, 0xff, 0xff, 0xff, 0xff, 0x7f)));  /* offset past 2^31 */
+	CHECK(!run(0, &rule, BYTES(0x0d, 16)));				  /* cfa on no register */
+	CHECK(!run(0, &rule, BYTES(0x0c, 0x80, 2, 8)));			  /* register 256 */
+	CHECK(!run(0, &rule, BYTES(0x0e, 0xff, 0xff, 0xff, 0xff, 0x7f))); /* offset past 2^31 */
 	CHECK(!run(0, &rule, BYTES(0x83, 0xff, 0xff, 0xff, 0xff, 0x7f)));
 	CHECK(!run(0, &rule, BYTES(0x17)));
 	CHECK(!run(0, &rule, BYTES(0x2d)));
 	CHECK(!run(0, &rule, BYTES(0x3f)));
-	CHECK(!run(0, &rule, BYTES(0x10, 3, 100, 0x77)));                  /* longer than the entry */
-	CHECK(!run(0, &rule, BYTES(0x0f, 2, 0x77, 8, 0x0e, 16)));          /* an offset to an expression */
+	CHECK(!run(0, &rule, BYTES(0x10, 3, 100, 0x77)));	  /* longer than the entry */
+	CHECK(!run(0, &rule, BYTES(0x0f, 2, 0x77, 8, 0x0e, 16))); /* an offset to an expression */
 	CHECK(!run(0, &rule, BYTES(0x0f, 2, 0x77, 8, 0x0d, 6)));
-	CHECK(run(0, &rule, BYTES(0x41, 0x3f)));                           /* wrong only behind pc */
+	CHECK(run(0, &rule, BYTES(0x41, 0x3f))); /* wrong only behind pc */
 	CHECK(!run(1, &rule, BYTES(0x41, 0x3f)));
 }
 
@@ -201,7 +211,8 @@ static void expressions_are_found_where_they_are(void)
 	struct eh_rule rule;
 	struct eh_cursor c;
 
-	CHECK(run(0, &rule, BYTES(0x0f, 3, 0x76, 0x58, 0x06, 0x10, 6, 2, 0x76, 0, 0x16, 3, 1, 0x31)));
+	CHECK(run(0, &rule,
+		  BYTES(0x0f, 3, 0x76, 0x58, 0x06, 0x10, 6, 2, 0x76, 0, 0x16, 3, 1, 0x31)));
 	CHECK_INT(rule.row.cfa_register, EH_CFA_EXPRESSION);
 	c = eh_expression(&rule, rule.row.cfa_value);
 	CHECK(c.end - c.at == 3 && memcmp(c.at, "\x76\x58\x06", 3) == 0);
@@ -216,14 +227,16 @@ static void expressions_are_found_where_they_are(void)
 /* Each length that an image can be cut to, at the end of readable memory. */
 static void a_cut_entry_is_not_read_past_its_end(void)
 {
-	unsigned char *pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *pages =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct image image;
 	struct eh_fde fde;
 	struct eh_rule rule;
 
 	mprotect(pages + PAGE, PAGE, PROT_NONE);
 	image_start(&image);
-	image_fde(&image, BYTES(0x41, 0x0e, 16, 0x86, 2, 0x43, 0x0d, 6, 0x0f, 3, 0x76, 0x58, 0x06, 0x10, 6, 2, 0x76, 0));
+	image_fde(&image, BYTES(0x41, 0x0e, 16, 0x86, 2, 0x43, 0x0d, 6, 0x0f, 3, 0x76, 0x58, 0x06,
+				0x10, 6, 2, 0x76, 0));
 	for (size_t len = 0; len <= image.len; len++) {
 		uintptr_t low = (uintptr_t)pages + PAGE - len;
 		bool parsed;
@@ -268,22 +281,22 @@ static void expressions_compute(void)
 		{ { 0x0d, 0xfe, 0xff, 0xff, 0xff }, 5, true, UINTPTR_MAX - 1 },
 		{ { 0x10, 0x80, 0x01 }, 3, true, 128 },
 		{ { 0x11, 0x7f }, 2, true, UINTPTR_MAX },
-		{ { 0x73, 8, 0x06 }, 3, true, 42 },            /* rbx = memory: deref of its second word */
+		{ { 0x73, 8, 0x06 }, 3, true, 42 }, /* rbx = memory: deref of its second word */
 		{ { 0x73, 0, 0x94, 2 }, 4, true, 0x7788 },
 		{ { 0x73, 3, 0x94, 1 }, 4, true, 0x55 },
-		{ { 0x73, 3, 0x94, 8 }, 4, false, 0 },         /* crosses a word */
+		{ { 0x73, 3, 0x94, 8 }, 4, false, 0 }, /* crosses a word */
 		{ { 0x73, 0, 0x94, 3 }, 4, false, 0 },
 		{ { 0x92, 3, 8, 0x06 }, 4, true, 42 },
 		{ { 0x92, 17, 8 }, 3, false, 0 },
-		{ { 0x70, 0 }, 2, false, 0 },                  /* rax is not known */
-		{ { 0x80, 5 }, 2, true, 0x1000 + 5 },          /* rip */
-		{ { 0x38, 0x33, 0x1c }, 3, true, 5 },          /* 8 - 3 */
+		{ { 0x70, 0 }, 2, false, 0 },	      /* rax is not known */
+		{ { 0x80, 5 }, 2, true, 0x1000 + 5 }, /* rip */
+		{ { 0x38, 0x33, 0x1c }, 3, true, 5 }, /* 8 - 3 */
 		{ { 0x38, 0x33, 0x1b }, 3, true, 2 },
 		{ { 0x38, 0x30, 0x1b }, 3, false, 0 },
 		{ { 0x38, 0x33, 0x1d }, 3, true, 2 },
 		{ { 0x38, 0x30, 0x1d }, 3, false, 0 },
 		{ { 0x38, 0x33, 0x1e }, 3, true, 24 },
-		{ { 0x31, 0x1f, 0x19 }, 3, true, 1 },          /* abs(-1) */
+		{ { 0x31, 0x1f, 0x19 }, 3, true, 1 }, /* abs(-1) */
 		{ { 0x31, 0x20, 0x20 }, 3, true, 1 },
 		{ { 0x3c, 0x3a, 0x1a }, 3, true, 8 },
 		{ { 0x3c, 0x3a, 0x21 }, 3, true, 14 },
@@ -293,23 +306,23 @@ static void expressions_compute(void)
 		{ { 0x09, 0xf0, 0x32, 0x26 }, 4, true, (uintptr_t)-4 },
 		{ { 0x3f, 0x32, 0x25 }, 3, true, 3 },
 		{ { 0x31, 0x23, 0x80, 0x01 }, 4, true, 129 },
-		{ { 0x31, 0x32, 0x16, 0x1c }, 4, true, 1 },    /* swap: 2 - 1 */
-		{ { 0x31, 0x32, 0x33, 0x17 }, 4, true, 2 },    /* rot: 3 1 2 */
+		{ { 0x31, 0x32, 0x16, 0x1c }, 4, true, 1 }, /* swap: 2 - 1 */
+		{ { 0x31, 0x32, 0x33, 0x17 }, 4, true, 2 }, /* rot: 3 1 2 */
 		{ { 0x31, 0x32, 0x14 }, 3, true, 1 },
 		{ { 0x31, 0x32, 0x33, 0x15, 2 }, 5, true, 1 },
 		{ { 0x31, 0x15, 1 }, 3, false, 0 },
 		{ { 0x31, 0x32, 0x13 }, 3, true, 1 },
 		{ { 0x31, 0x12, 0x22 }, 3, true, 2 },
-		{ { 0x09, 0xff, 0x31, 0x2d }, 4, true, 1 },    /* signed: -1 < 1 */
+		{ { 0x09, 0xff, 0x31, 0x2d }, 4, true, 1 }, /* signed: -1 < 1 */
 		{ { 0x31, 0x31, 0x2a }, 3, true, 1 },
 		{ { 0x31, 0x31, 0x2b }, 3, true, 0 },
 		{ { 0x31, 0x31, 0x29 }, 3, true, 1 },
 		{ { 0x31, 0x31, 0x2e }, 3, true, 0 },
 		{ { 0x31, 0x32, 0x2c }, 3, true, 1 },
-		{ { 0x35, 0x2f, 1, 0, 0x36, 0x96 }, 6, true, 5 },         /* skip over lit6 */
+		{ { 0x35, 0x2f, 1, 0, 0x36, 0x96 }, 6, true, 5 }, /* skip over lit6 */
 		{ { 0x35, 0x31, 0x28, 1, 0, 0x36, 0x96 }, 7, true, 5 },
 		{ { 0x35, 0x30, 0x28, 1, 0, 0x36, 0x96 }, 7, true, 6 },
-		{ { 0x2f, 0xfd, 0xff }, 3, false, 0 },         /* for ever */
+		{ { 0x2f, 0xfd, 0xff }, 3, false, 0 }, /* for ever */
 		{ { 0x2f, 0xfc, 0xff }, 3, false, 0 },
 		{ { 0x2f, 1, 0 }, 3, false, 0 },
 		{ { 0x30, 0x06 }, 2, false, 0 },
@@ -318,8 +331,14 @@ static void expressions_compute(void)
 		{ { 0xe0 }, 1, false, 0 },
 		{ { 0 }, 0, false, 0 },
 		/* a PLT entry's, before and after its push */
-		{ { 0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x30, 0x2a, 0x33, 0x24, 0x22 }, 11, true, 0x2000 + 16 },
-		{ { 0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22 }, 11, true, 0x2000 + 8 },
+		{ { 0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x30, 0x2a, 0x33, 0x24, 0x22 },
+		  11,
+		  true,
+		  0x2000 + 16 },
+		{ { 0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22 },
+		  11,
+		  true,
+		  0x2000 + 8 },
 	};
 	struct stack_registers registers = { .known = 1U << 3 | 1U << 7 | 1U << 16 };
 	struct stack stack;
@@ -330,7 +349,8 @@ static void expressions_compute(void)
 	stack_start(&stack, (uintptr_t)memory);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uintptr_t code = (uintptr_t)cases[i].code, got = 0;
-		bool good = eh_evaluate(eh_cursor_over(code, code + cases[i].len), &registers, &stack, NULL, &got);
+		bool good = eh_evaluate(eh_cursor_over(code, code + cases[i].len), &registers,
+					&stack, NULL, &got);
 
 		if (good != cases[i].good || (good && got != cases[i].result)) {
 			printf("# case %zu: %d %#lx\n", i, good, got);
@@ -347,10 +367,13 @@ static void a_deep_expression_is_refused(void)
 	uintptr_t got, start = 3;
 
 	memset(code, 0x31, sizeof(code));
-	CHECK(!eh_evaluate(eh_cursor_over((uintptr_t)code, (uintptr_t)code + 64), &registers, &stack, NULL, &got));
-	CHECK(eh_evaluate(eh_cursor_over((uintptr_t)code, (uintptr_t)code + 8), &registers, &stack, &start, &got));
+	CHECK(!eh_evaluate(eh_cursor_over((uintptr_t)code, (uintptr_t)code + 64), &registers,
+			   &stack, NULL, &got));
+	CHECK(eh_evaluate(eh_cursor_over((uintptr_t)code, (uintptr_t)code + 8), &registers, &stack,
+			  &start, &got));
 	CHECK_INT(got, 1);
-	CHECK(eh_evaluate(eh_cursor_over((uintptr_t)code, (uintptr_t)code), &registers, &stack, &start, &got));
+	CHECK(eh_evaluate(eh_cursor_over((uintptr_t)code, (uintptr_t)code), &registers, &stack,
+			  &start, &got));
 	CHECK_INT(got, 3);
 }
 
@@ -378,14 +401,17 @@ static void common_rules_fit_in_64_bits(void)
 	CHECK_INT(unwind_rule_rbp_words(packed), 0);
 
 	/* A realigned function: cfa = *(rbp - 40), registers below rbp. */
-	CHECK(run(0, &rule, BYTES(0x0f, 3, 0x76, 0x58, 0x06, 0x10, 6, 2, 0x76, 0, 0x10, 3, 2, 0x76, 0x50)));
+	CHECK(run(0, &rule,
+		  BYTES(0x0f, 3, 0x76, 0x58, 0x06, 0x10, 6, 2, 0x76, 0, 0x10, 3, 2, 0x76, 0x50)));
 	packed = unwind_rule_pack(&rule, START);
 	CHECK_INT(unwind_rule_kind(packed), UNWIND_RULE_DEREF);
 	CHECK(!unwind_rule_is_simple(packed));
 	CHECK_INT(unwind_rule_offset(packed), -40);
 	CHECK_INT(unwind_rule_base(packed), 6);
 	CHECK_INT(unwind_rule_origin(packed, 1, 5000) - 8 * unwind_rule_rbp_words(packed), 5000);
-	CHECK_INT(unwind_rule_origin(packed, 1, 5000) - 8 * (packed >> UNWIND_RULE_SAVES_SHIFT & 15), 5000 - 48);
+	CHECK_INT(unwind_rule_origin(packed, 1, 5000) -
+			  8 * (packed >> UNWIND_RULE_SAVES_SHIFT & 15),
+		  5000 - 48);
 
 	CHECK(run(0, &rule, BYTES(0x07, 16)));
 	CHECK(unwind_rule_outermost(unwind_rule_pack(&rule, START)));
@@ -422,7 +448,9 @@ static void a_plt_entry_s_rule_is_for_one_pc(void)
 		struct eh_rule rule;
 		unwind_rule packed;
 
-		CHECK(run(pc - START, &rule, BYTES(0x0f, 11, 0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22)));
+		CHECK(run(pc - START, &rule,
+			  BYTES(0x0f, 11, 0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24,
+				0x22)));
 		CHECK_INT(rule.to - rule.from, LENGTH);
 		packed = unwind_rule_pack(&rule, pc);
 		CHECK(unwind_rule_is_simple(packed));
@@ -443,7 +471,8 @@ static void rules_are_remembered_for_their_range(void)
 		CHECK_INT(unwind_rule_cached(pc, generation), 0);
 	unwind_rule_remember(block + 5, block - 3, block + 70, rule, generation);
 	for (uintptr_t pc = block - 70; pc < block + 140; pc++)
-		CHECK(unwind_rule_cached(pc, generation) == (pc >= block && pc < block + 64 ? rule : 0));
+		CHECK(unwind_rule_cached(pc, generation) ==
+		      (pc >= block && pc < block + 64 ? rule : 0));
 	unwind_rule_remember(block + 66, block - 3, block + 70, rule, generation);
 	for (uintptr_t pc = block + 64; pc < block + 140; pc++)
 		CHECK(unwind_rule_cached(pc, generation) == (pc == block + 66 ? rule : 0));
@@ -497,7 +526,9 @@ static void *use_cache(void *seed)
 	return (void *)wrong;
 }
 
-/* More rules than there is room for, pcs that share slots, four threads: never another pc's rule. */
+/*
+ * More rules than there is room for, pcs that share slots, four threads: never another pc's rule.
+ */
 static void threads_never_get_another_pc_s_rule(void)
 {
 	pthread_t threads[4];
@@ -552,13 +583,15 @@ static void every_function_of_this_process_has_rules(void)
 				packed += got != UNWIND_RULE_NONE;
 				simple += unwind_rule_is_simple(got);
 				pc = rule.to;
-				if (j + 1 < count && pc >= m->eh_frame_hdr + (uintptr_t)(intptr_t)entries[2 * j + 2])
+				if (j + 1 < count &&
+				    pc >= m->eh_frame_hdr + (uintptr_t)(intptr_t)entries[2 * j + 2])
 					break;
 			}
 			bad += pc == m->eh_frame_hdr + (uintptr_t)(intptr_t)entries[2 * j];
 		}
 	}
-	printf("# %zu functions, %zu rows, %zu packed, %zu simple\n", functions, rules, packed, simple);
+	printf("# %zu functions, %zu rows, %zu packed, %zu simple\n", functions, rules, packed,
+	       simple);
 	CHECK(functions > 5000);
 	CHECK(rules > 3 * functions);
 	CHECK_INT(bad, 0);
@@ -568,9 +601,10 @@ static void every_function_of_this_process_has_rules(void)
 
 static bool same_rule(const struct eh_rule *a, const struct eh_rule *b)
 {
-	return memcmp(a->row.cells, b->row.cells, sizeof(a->row.cells)) == 0 && a->from == b->from &&
-	       a->to == b->to && a->origin == b->origin && a->row.cfa_value == b->row.cfa_value &&
-	       a->row.cfa_register == b->row.cfa_register && a->signal_frame == b->signal_frame;
+	return memcmp(a->row.cells, b->row.cells, sizeof(a->row.cells)) == 0 &&
+	       a->from == b->from && a->to == b->to && a->origin == b->origin &&
+	       a->row.cfa_value == b->row.cfa_value && a->row.cfa_register == b->row.cfa_register &&
+	       a->signal_frame == b->signal_frame;
 }
 
 /* The same module, its header replaced by one that has no table. */

@@ -454,6 +454,9 @@ static void expect_continue_is_noticed(void)
 	CHECK_INT(request.stage, HTTP1_BODY);
 	CHECK_INT(more_and_rest("ok"), 0);
 	CHECK_INT(request.stage, HTTP1_DONE);
+	/* A line without a colon is not the beginning of the next one's name. */
+	feed_fields("Expect\r\nExpect: 100-continue\r\n");
+	CHECK(request.facts.expect_continue);
 	feed_fields("Expect: 200-ok\r\n");
 	CHECK(!request.facts.expect_continue);
 }

@@ -333,6 +333,25 @@ static void unusable_framing_ends_with_the_connection(void)
 	}
 }
 
+static void chunk_size_that_overflows_ends_with_the_connection(void)
+{
+	static const char *const sizes[] = { "8000000000000000", "fffffffffffffffff" };
+	char text[256];
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(text, sizeof(text),
+			 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\nabc",
+			 sizes[i]);
+		CHECK_INT(feed_and_rest(&get, text), 0);
+		CHECK(response.until_close && response.closes);
+	}
+	CHECK_INT(feed_and_rest(&get, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+				      "7fffffffffffffff\r\nabc"),
+		  0);
+	CHECK(!response.until_close && !response.closes);
+	CHECK_INT(response.body_bytes, 3);
+}
+
 static void chunks_that_break_midway_end_with_the_connection(void)
 {
 	CHECK_INT(
@@ -474,6 +493,7 @@ int main(void)
 		TAP_TEST(cgi_status_line_is_a_first_line),
 		TAP_TEST(status_is_known_with_its_last_digit),
 		TAP_TEST(unusable_framing_ends_with_the_connection),
+		TAP_TEST(chunk_size_that_overflows_ends_with_the_connection),
 		TAP_TEST(chunks_that_break_midway_end_with_the_connection),
 		TAP_TEST(unseen_bytes_count_off_the_body),
 		TAP_TEST(unseen_bytes_may_be_a_chunk),

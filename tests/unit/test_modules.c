@@ -30,13 +30,14 @@ static void own_code_is_the_main_program(void)
 	CHECK_INT(modules_refresh(), 0);
 	table = modules_acquire();
 	CHECK(table != NULL);
-	*(void (**)(void))&here = own_code_is_the_main_program;
+	*(void (**)(void)) & here = own_code_is_the_main_program;
 	m = find(table, *(void **)&here);
 	CHECK(m && m->is_main);
 	exe[len > 0 ? len : 0] = '\0';
 	if (m) {
 		CHECK_STR(m->path, exe);
-		CHECK(m->eh_frame_hdr > m->load_start && m->eh_frame_hdr + m->eh_frame_hdr_len <= m->load_end);
+		CHECK(m->eh_frame_hdr > m->load_start &&
+		      m->eh_frame_hdr + m->eh_frame_hdr_len <= m->load_end);
 	}
 	modules_release(table);
 }
@@ -63,7 +64,8 @@ static void file_offsets_lead_to_the_same_bytes(void)
 		if (m->path[0] == '[')
 			continue;
 		CHECK(file_has(m->path, (off_t)m->file_offset, (const void *)m->start, 64));
-		CHECK(file_has(m->path, (off_t)(m->file_offset + middle), (const void *)(m->start + middle), 64));
+		CHECK(file_has(m->path, (off_t)(m->file_offset + middle),
+			       (const void *)(m->start + middle), 64));
 	}
 	modules_release(table);
 }
@@ -273,7 +275,8 @@ static void *read_all_the_time(void *counter)
 		const struct module_table *table = modules_acquire();
 
 		for (size_t i = 0; table && i < table->count; i++)
-			*(long *)counter += modules_find(table, table->modules[i].start) != &table->modules[i];
+			*(long *)counter +=
+				modules_find(table, table->modules[i].start) != &table->modules[i];
 		modules_release(table);
 	}
 	return NULL;

@@ -12,7 +12,8 @@ enum { PAGE = 4096 };
 /* Two pages, the second without access. */
 static unsigned char *page_and_wall(void)
 {
-	unsigned char *pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *pages =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (pages == MAP_FAILED || mprotect(pages + PAGE, PAGE, PROT_NONE) != 0)
 		exit(1);
@@ -112,7 +113,8 @@ static void what_is_mapped_later_is_found(void)
 static void pages_that_share_a_slot_do_not_vouch_for_each_other(void)
 {
 	size_t bytes = (size_t)64 << 20;
-	unsigned char *big = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	unsigned char *big =
+		mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (big == MAP_FAILED)
 		exit(1);
@@ -150,7 +152,8 @@ static void forgetting_beside_reading_is_safe(void)
 	for (int i = 0; i < 2; i++)
 		pthread_create(&threads[i], NULL, forgetter, NULL);
 	for (int i = 0; i < 100000; i++) {
-		wrong += !peek_word((uintptr_t)pages + 8 * (i % 512), &word) || word != 0x5a5a5a5a5a5a5a5a;
+		wrong += !peek_word((uintptr_t)pages + 8 * (i % 512), &word) ||
+			 word != 0x5a5a5a5a5a5a5a5a;
 		wrong += peek_ok((uintptr_t)pages + PAGE, 1);
 	}
 	stop = 1;

@@ -208,7 +208,7 @@ static void clang_agrees_too(void)
 		printf("# skipped: no clang\n");
 		return;
 	}
-	CHECK(shell("clang -w -O2 -g -gdwarf-4 $top/" SOURCE " -o clang4 -lm"));
+	CHECK(shell("clang -O2 -g -gdwarf-4 $top/" SOURCE " -o clang4 -lm"));
 	check_against_addr2line("clang4");
 }
 

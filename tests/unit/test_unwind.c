@@ -1,4 +1,7 @@
-/* The walk itself: return addresses known otherwise, libunwind's opinion, stacks of all kinds, wild registers. */
+/*
+ * The walk itself: return addresses known otherwise, libunwind's opinion, stacks of all kinds, wild
+ * registers.
+ */
 #include "preload/sigsafe/unwind.h"
 
 #include <alloca.h>
@@ -26,18 +29,18 @@ enum {
 };
 
 /* The registers as they are here, with pc inside the caller: no function call in between. */
-#define CAPTURE(registers) \
+#define CAPTURE(registers)                         \
 	__asm__ volatile("lea 0(%%rip), %%rax\n\t" \
-			 "mov %%rax, 0(%0)\n\t" \
-			 "mov %%rbx, 32(%0)\n\t" \
-			 "mov %%rbp, 56(%0)\n\t" \
-			 "mov %%rsp, 64(%0)\n\t" \
-			 "mov %%r12, 104(%0)\n\t" \
-			 "mov %%r13, 112(%0)\n\t" \
-			 "mov %%r14, 120(%0)\n\t" \
-			 "mov %%r15, 128(%0)\n\t" \
-			 : \
-			 : "r"(registers) \
+			 "mov %%rax, 0(%0)\n\t"    \
+			 "mov %%rbx, 32(%0)\n\t"   \
+			 "mov %%rbp, 56(%0)\n\t"   \
+			 "mov %%rsp, 64(%0)\n\t"   \
+			 "mov %%r12, 104(%0)\n\t"  \
+			 "mov %%r13, 112(%0)\n\t"  \
+			 "mov %%r14, 120(%0)\n\t"  \
+			 "mov %%r15, 128(%0)\n\t"  \
+			 :                         \
+			 : "r"(registers)          \
 			 : "rax", "memory")
 
 static struct unwind_frame frames[DEPTH];
@@ -49,7 +52,8 @@ __attribute__((noinline)) static void walk_here(const struct unwind_registers *r
 {
 	const struct module_table *table = modules_acquire();
 
-	frame_count = unwind_stack(table, registers, registers->r[7] - 128, 0, frames, DEPTH, &frame_end);
+	frame_count =
+		unwind_stack(table, registers, registers->r[7] - 128, 0, frames, DEPTH, &frame_end);
 	modules_release(table);
 }
 
@@ -154,8 +158,8 @@ static void on_sample(int number, siginfo_t *info, void *context)
 	if (oracle.samples % 200 == 0)
 		unwind_forget();
 	n = unwind_stack(oracle.table, &registers, registers.r[7] - 128, 0, ours, DEPTH, &end);
-	m = unwind_stack_again(&oracle.memo, oracle.table, &registers, registers.r[7] - 128, 0, again, DEPTH,
-			       &end_again);
+	m = unwind_stack_again(&oracle.memo, oracle.table, &registers, registers.r[7] - 128, 0,
+			       again, DEPTH, &end_again);
 	oracle.unlike_again += n != m || end != end_again;
 	for (size_t i = 0; i < n && i < m; i++)
 		oracle.unlike_again += ours[i].pc != again[i].pc || ours[i].cfa != again[i].cfa ||
@@ -207,7 +211,8 @@ static void work(void)
 		values[i] = i * 7919 % 101;
 	qsort(values, 64, sizeof(values[0]), compare_slowly);
 	for (unsigned i = 0; i < 20; i++)
-		snprintf(text, sizeof(text), "%u %.17g %s %x abcabcabcdabc", i, i / 3.0, "words", values[i]);
+		snprintf(text, sizeof(text), "%u %.17g %s %x abcabcabcdabc", i, i / 3.0, "words",
+			 values[i]);
 	if (regcomp(&regex, "(abc)*d[a-c]+$", REG_EXTENDED) == 0) {
 		sum += regexec(&regex, text, 0, NULL, 0) == 0;
 		regfree(&regex);
@@ -222,7 +227,8 @@ static void work(void)
 
 static void samples_agree_with_libunwind(void)
 {
-	struct sigaction action = { .sa_sigaction = on_sample, .sa_flags = SA_SIGINFO | SA_RESTART };
+	struct sigaction action = { .sa_sigaction = on_sample,
+				    .sa_flags = SA_SIGINFO | SA_RESTART };
 	struct sigaction user = { .sa_handler = on_user_signal };
 	struct itimerspec each = { .it_interval.tv_nsec = 300000, .it_value.tv_nsec = 300000 };
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SAMPLE_SIGNAL };
@@ -253,7 +259,8 @@ static void samples_agree_with_libunwind(void)
 	sigaltstack(&other, NULL);
 	free(other.ss_sp);
 	modules_release(oracle.table);
-	printf("# %d samples: %d equal, %d where libunwind stopped early\n", oracle.samples, oracle.equal, oracle.longer);
+	printf("# %d samples: %d equal, %d where libunwind stopped early\n", oracle.samples,
+	       oracle.equal, oracle.longer);
 	CHECK_INT(oracle.different, 0);
 	CHECK_INT(oracle.unlike_again, 0);
 	CHECK(oracle.equal * 1000 > oracle.samples * 995);
@@ -310,7 +317,8 @@ static void a_signal_on_another_stack_is_crossed(void)
 
 	CHECK_INT(sigaltstack(&other, NULL), 0);
 	signal_is_crossed(SA_ONSTACK);
-	CHECK(frames[1].cfa >= (uintptr_t)other.ss_sp && frames[1].cfa < (uintptr_t)other.ss_sp + STACK_BYTES);
+	CHECK(frames[1].cfa >= (uintptr_t)other.ss_sp &&
+	      frames[1].cfa < (uintptr_t)other.ss_sp + STACK_BYTES);
 	CHECK(frames[frame_count - 1].cfa > (uintptr_t)&other);
 	other.ss_flags = SS_DISABLE;
 	sigaltstack(&other, NULL);
@@ -360,9 +368,11 @@ static void a_thread_s_stack_ends_complete(void)
 /* push %rbp; mov %rsp, %rbp; mov $target, %rax; call *%rax; leave; ret */
 static void code_without_a_table_is_crossed_by_frame_pointers(void)
 {
-	static const unsigned char code[] = { 0x55, 0x48, 0x89, 0xe5, 0x48, 0xb8, 0,	0,    0,   0,
-					      0,    0,	  0,	0,    0xff, 0xd0, 0xc9, 0xc3 };
-	unsigned char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	static const unsigned char code[] = {
+		0x55, 0x48, 0x89, 0xe5, 0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xd0, 0xc9, 0xc3
+	};
+	unsigned char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int (*target)(int) = plain, (*made)(int);
 	uintptr_t after_call = (uintptr_t)page + 16;
 
@@ -434,7 +444,10 @@ static uint64_t random_next(void)
 	return random_state;
 }
 
-/* Registers of no program: pcs anywhere in the modules, stack pointers at stacks, at code, at nothing. */
+/*
+ * Registers of no program: pcs anywhere in the modules, stack pointers at stacks, at code, at
+ * nothing.
+ */
 static void wild_registers_are_survived(void)
 {
 	const struct module_table *table = modules_acquire();
@@ -453,7 +466,8 @@ static void wild_registers_are_survived(void)
 				registers.r[j] = (uintptr_t)local + random_next() % 8192;
 				break;
 			case 1:
-				registers.r[j] = ((uintptr_t)local + random_next() % 8192) & ~(uintptr_t)7;
+				registers.r[j] =
+					((uintptr_t)local + random_next() % 8192) & ~(uintptr_t)7;
 				break;
 			case 2:
 				registers.r[j] = m->start + random_next() % (m->end - m->start);
@@ -463,15 +477,16 @@ static void wild_registers_are_survived(void)
 			}
 		}
 		frame_count = unwind_stack(table, &registers, registers.r[7] - 128,
-					   random_next() % 2 ? (uintptr_t)local + 8192 : 0, frames, DEPTH, &frame_end);
+					   random_next() % 2 ? (uintptr_t)local + 8192 : 0, frames,
+					   DEPTH, &frame_end);
 		if (frame_count < 1 || frame_count > DEPTH || frame_end >= UNWIND_ENDS) {
 			CHECK(!"an impossible result");
 			break;
 		}
 		ends[frame_end]++;
 	}
-	printf("# complete %u, no module %u, no rule %u, bad stack %u, too deep %u\n", ends[0], ends[1], ends[2],
-	       ends[3], ends[4]);
+	printf("# complete %u, no module %u, no rule %u, bad stack %u, too deep %u\n", ends[0],
+	       ends[1], ends[2], ends[3], ends[4]);
 	modules_release(table);
 }
 
@@ -481,19 +496,19 @@ static void calls_are_told_from_other_code(void)
 		unsigned char bytes[8];
 		bool is_call;
 	} cases[] = {
-		{ { 0x90, 0x90, 0xe8, 1, 2, 3, 4 }, true },	      /* call rel32 */
-		{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0xd0 }, true },  /* call *%rax */
-		{ { 0x90, 0x90, 0x90, 0x90, 0x41, 0xff, 0xd2 }, true },  /* call *%r10 */
-		{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0x13 }, true },  /* call *(%rbx) */
-		{ { 0x90, 0x90, 0x90, 0x90, 0xff, 0x50, 0x20 }, true },  /* call *32(%rax) */
-		{ { 0x90, 0x90, 0x90, 0xff, 0x54, 0x24, 0x08 }, true },  /* call *8(%rsp) */
-		{ { 0x90, 0xff, 0x15, 1, 2, 3, 0x01 }, true },	      /* call *x(%rip) */
-		{ { 0x90, 0xff, 0x93, 1, 2, 3, 0x01 }, true },	      /* call *x(%rbx) */
-		{ { 0xff, 0x94, 0x24, 1, 2, 3, 0x01 }, true },	      /* call *x(%rsp) */
-		{ { 0x90, 0x90, 0xe9, 1, 2, 3, 4 }, false },	      /* jmp */
+		{ { 0x90, 0x90, 0xe8, 1, 2, 3, 4 }, true },		 /* call rel32 */
+		{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0xd0 }, true },	 /* call *%rax */
+		{ { 0x90, 0x90, 0x90, 0x90, 0x41, 0xff, 0xd2 }, true },	 /* call *%r10 */
+		{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0x13 }, true },	 /* call *(%rbx) */
+		{ { 0x90, 0x90, 0x90, 0x90, 0xff, 0x50, 0x20 }, true },	 /* call *32(%rax) */
+		{ { 0x90, 0x90, 0x90, 0xff, 0x54, 0x24, 0x08 }, true },	 /* call *8(%rsp) */
+		{ { 0x90, 0xff, 0x15, 1, 2, 3, 0x01 }, true },		 /* call *x(%rip) */
+		{ { 0x90, 0xff, 0x93, 1, 2, 3, 0x01 }, true },		 /* call *x(%rbx) */
+		{ { 0xff, 0x94, 0x24, 1, 2, 3, 0x01 }, true },		 /* call *x(%rsp) */
+		{ { 0x90, 0x90, 0xe9, 1, 2, 3, 4 }, false },		 /* jmp */
 		{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0xe0 }, false }, /* jmp *%rax */
 		{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0xf0 }, false }, /* push %rax */
-		{ { 0x90, 0xff, 0x25, 1, 2, 3, 0x01 }, false },	      /* jmp *x(%rip) */
+		{ { 0x90, 0xff, 0x25, 1, 2, 3, 0x01 }, false },		 /* jmp *x(%rip) */
 		{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90 }, false },
 	};
 

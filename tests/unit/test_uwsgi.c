@@ -310,7 +310,7 @@ static void lists_are_searched_by_element(void)
 	} cases[] = {
 		{ "Upgrade", true },
 		{ "keep-alive, Upgrade", true },
-		{ "a,upgrade\t,b", true },
+		{ "a,\tupgrade\t,b", true },
 		{ " upgrade", true },
 		{ "", false },
 		{ ",", false },

@@ -146,15 +146,16 @@ static void print_row(const struct request *r, const struct row *row, size_t rou
 		      size_t method_width)
 {
 	char time[FIGURE_MAX], wall[FIGURE_MAX], cpu[FIGURE_MAX], wait[FIGURE_MAX], status[16];
+	enum colour paint = status_colour(r->status);
 
 	snprintf(status, sizeof(status), r->status ? "%d" : "-", r->status);
 	printf("%s  ", figure_local_time(time, r->start_ns));
 	print_padded(row->method, method_width);
 	printf("  ");
 	print_padded(row->route, route_width);
-	printf("  %s%6s%s %8s %8s %8s %7lld  ", colour(status_colour(r->status)), status,
-	       status_colour(r->status) ? colour(COLOUR_PLAIN) : "",
-	       figure_duration(wall, r->wall_ns), figure_duration(cpu, r->cpu_ns),
+	printf("  %s%6s%s %8s %8s %8s %7lld  ", paint ? colour(paint) : "", status,
+	       paint ? colour(COLOUR_PLAIN) : "", figure_duration(wall, r->wall_ns),
+	       figure_duration(cpu, r->cpu_ns),
 	       r->wait_ns ? figure_duration(wait, r->wait_ns) : "-", (long long)r->samples);
 	escape_print(stdout, r->file);
 	if (r->proxy)

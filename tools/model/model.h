@@ -73,22 +73,16 @@ struct sample {
 
 struct model {
 	struct request *requests;
-	uint32_t n_requests;
 	struct function *functions;
-	uint32_t n_functions;
 	struct frame *frames;
-	uint32_t n_frames;
 	struct module *modules;
-	uint32_t n_modules;
 	struct location *locations;
-	uint32_t n_locations;
 	uint32_t *location_frames;
-	uint32_t n_location_frames;
 	struct stack *stacks;
-	uint32_t n_stacks;
 	struct sample *samples; /* those of one request stand together, in the file's order */
-	uint32_t n_samples;
 	struct strings *strings;
+	uint32_t n_requests, n_functions, n_frames, n_modules, n_locations, n_location_frames;
+	uint32_t n_stacks, n_samples;
 	/* internal: how many fit, and the tables that make entries unique */
 	uint32_t space[8];
 	struct model_index *index;

@@ -3,9 +3,13 @@
 #include <stddef.h>
 
 #include "preload/sigsafe/cpython/v3_11.h"
+#include "preload/sigsafe/cpython/v3_12.h"
+#include "preload/sigsafe/cpython/v3_13.h"
 
 static const struct cpython_layout *const layouts[] = {
 	&cpython_3_11,
+	&cpython_3_12,
+	&cpython_3_13,
 };
 
 const struct cpython_layout *layout_find(unsigned major, unsigned minor)

@@ -34,6 +34,7 @@ struct cpython_layout {
 	 * frame that has not begun needs proof of who called it. */
 	bool late_link;
 	bool shims;       /* entry frames on the C stack mark native activations */
+	bool init_frames; /* calls of classes have a frame without source, all three names the same */
 	uint8_t tag_bits; /* low bits of a frame's code pointer that are not address */
 
 	/* What types say of themselves; a build where they differ is not the one described here. */

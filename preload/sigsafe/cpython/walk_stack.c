@@ -30,6 +30,7 @@ enum frame_kind {
 	FRAME_BAD,
 	FRAME_PYTHON,
 	FRAME_SHIM, /* marks a native activation and has no code of its own */
+	FRAME_HIDDEN, /* the interpreter's own, between a class's caller and its __init__ */
 };
 
 struct frame {
@@ -184,7 +185,12 @@ static inline enum frame_kind frame_look(struct walk *walk, uintptr_t address, b
 	}
 	if (layout->frame.is_entry != CPYTHON_NOWHERE)
 		frame->entry = load_byte(address + layout->frame.is_entry) == 1;
-	return code_look(walk, frame, doubtful) ? FRAME_PYTHON : FRAME_BAD;
+	if (!code_look(walk, frame, doubtful))
+		return FRAME_BAD;
+	if (layout->init_frames && load_word(frame->code + layout->code.filename) ==
+					   load_word(frame->code + layout->code.name))
+		return FRAME_HIDDEN;
+	return FRAME_PYTHON;
 }
 
 /* The newest frame, unless that was taken off the data stack a moment ago and is linked still. */

@@ -1,0 +1,148 @@
+#!/bin/bash
+# The Python walker against real interpreters: tests/oracle/python.sh [SECONDS]
+#
+# Prints TAP. Takes the system's python3 and what pyenv has; a missing one is skipped. SECONDS is how
+# long the signals of each stress test last (2); 60 and more also lets every test do all it can.
+#
+# B         build directory (build): the library goes to $B/oracle
+# PYTHONS   interpreters to test instead
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+B=${B:-build}
+SECONDS_EACH=${1:-2}
+HERE=tests/oracle
+OUT=$B/oracle
+mkdir -p "$OUT" || exit 1
+case $OUT in
+/*) ;;
+*) OUT=$PWD/$OUT ;;
+esac
+
+number=0 failed=0
+scratch=$(mktemp -d) || exit 1
+uwsgi=
+# shellcheck disable=SC2317 # reached by the trap
+finish() {
+	[ -n "$uwsgi" ] && kill -KILL "$uwsgi" 2>/dev/null
+	rm -rf "$scratch"
+}
+trap finish EXIT
+
+# Takes "ok - ..." lines without numbers and "# ..." lines, prints them numbered.
+numbered() {
+	local line
+	while IFS= read -r line; do
+		case $line in
+		'ok - '* | 'not ok - '*)
+			number=$((number + 1))
+			[ "${line%% - *}" = ok ] || failed=$((failed + 1))
+			echo "${line%% - *} $number - ${line#* - }"
+			;;
+		*) echo "$line" ;;
+		esac
+	done <"$1"
+}
+
+# run TITLE COMMAND...: its lines, and one more test: that it came to its end.
+run() {
+	local title=$1 status
+	shift
+	"$@" >"$scratch/tap" 2>"$scratch/errors"
+	status=$?
+	sed 's/^/# /' "$scratch/errors" | head -n 20 >>"$scratch/tap"
+	if [ $status -eq 0 ]; then
+		echo "ok - $title came to its end" >>"$scratch/tap"
+	else
+		echo "not ok - $title came to its end (status $status)" >>"$scratch/tap"
+	fi
+	numbered "$scratch/tap"
+}
+
+skip() {
+	number=$((number + 1))
+	echo "ok $number - $1 # SKIP $2"
+}
+
+build() {
+	local -a sources=(preload/sigsafe/python.c preload/sigsafe/codes.c preload/sigsafe/peek.c preload/sigsafe/cpython/*.c)
+	gcc -std=gnu11 -D_GNU_SOURCE -I. -O2 -g -Wall -Wextra -Wno-unused-parameter -fPIC \
+		-fvisibility=hidden -fno-plt -shared -Wl,-z,defs,-z,now \
+		-o "$OUT/python_oracle.so" "$HERE/python_oracle.c" "${sources[@]}" &&
+		gcc -std=gnu11 -D_GNU_SOURCE -I. -O2 -g -Wall -Wextra -Wno-unused-parameter \
+			-o "$OUT/python_late" "$HERE/python_late.c" "${sources[@]}" -ldl
+}
+
+# Two applications in one uwsgi are two interpreters, and its threads belong to both.
+served_by_uwsgi() {
+	local socket=$scratch/socket i path answers=0
+	local -a clients=()
+	uwsgi --plugin python3 --http-socket "$socket" --chmod-socket=600 --threads 4 --need-app --manage-script-name \
+		--mount /a=tests/apps/python_oracle_app.py --mount /b=tests/apps/python_oracle_app.py \
+		--pythonpath "$HERE" --die-on-term >"$scratch/uwsgi.log" 2>&1 &
+	uwsgi=$!
+	for ((i = 0; i < 100; i++)); do
+		curl -s --unix-socket "$socket" http://x/a/ >/dev/null && break
+		sleep 0.1
+	done
+	for ((i = 0; i < 40; i++)); do
+		path=a
+		[ $((i % 2)) -eq 0 ] || path=b
+		curl -s --max-time 30 --unix-socket "$socket" "http://x/$path/" >"$scratch/answer.$i" &
+		clients+=($!)
+		[ $((i % 4)) -ne 3 ] || { wait "${clients[@]}"; clients=(); }
+	done
+	kill -TERM "$uwsgi"
+	wait "$uwsgi" 2>/dev/null
+	uwsgi=
+	answers=$(cat "$scratch"/answer.* | grep -c '^/[ab]: [1-9][0-9]* probes, ')
+	grep -h '^# ' "$scratch"/answer.* | head -n 5
+	if [ "$answers" -eq 40 ] && [ "$(cat "$scratch"/answer.* | grep -c ' 0 problems$')" -eq 40 ]; then
+		echo "ok - two applications, four threads in one uwsgi: stacks are the interpreter's"
+	else
+		echo "# $answers answers of 40"
+		tail -n 5 "$scratch/uwsgi.log" | sed 's/^/# /'
+		echo "not ok - two applications, four threads in one uwsgi: stacks are the interpreter's"
+	fi
+}
+
+build || {
+	echo "1..1"
+	echo "not ok 1 - the oracle is built"
+	exit 1
+}
+export PYTHON_ORACLE=$OUT/python_oracle.so PYTHONDONTWRITEBYTECODE=1
+
+files=60
+[ "$SECONDS_EACH" -lt 60 ] || files=0
+for python in ${PYTHONS:-/usr/bin/python3 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python3}; do
+	if ! version=$("$python" -c 'import ctypes, sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null); then
+		skip "$python" "not there, or without ctypes"
+		continue
+	fi
+	if [ ! -e "preload/sigsafe/cpython/v$(cut -d. -f1,2 <<<"$version" | tr . _).h" ]; then
+		skip "python $version" "no layout for this version"
+		continue
+	fi
+	run "python $version: comparing stacks" "$python" $HERE/python_situations.py
+	run "python $version: comparing lines" "$python" $HERE/python_lines.py $files
+	if [ "$python" = /usr/bin/python3 ] || [ "$SECONDS_EACH" -ge 60 ]; then
+		run "python $version: stepping" "$python" $HERE/python_step.py 1
+		run "python $version: stress" "$python" $HERE/python_stress.py "$SECONDS_EACH"
+	fi
+done
+
+library=$(/usr/bin/python3 -c 'import sysconfig; print("libpython%s.so.1.0" % sysconfig.get_python_version())' 2>/dev/null)
+if [ -n "$library" ] && ldconfig -p | grep -q "$library"; then
+	"$OUT/python_late" "$library" | sed -n 's/^\(not ok\|ok\) [0-9]* - /\1 - loaded privately: /p; /^#/p' >"$scratch/late"
+	numbered "$scratch/late"
+else
+	skip "loaded privately" "no shared libpython"
+fi
+if uwsgi --plugin python3 --version >/dev/null 2>&1 && type curl >/dev/null 2>&1; then
+	served_by_uwsgi >"$scratch/uwsgi"
+	numbered "$scratch/uwsgi"
+else
+	skip "two applications in one uwsgi" "no uwsgi with its python3 plugin, or no curl"
+fi
+echo "1..$number"
+[ "$failed" -eq 0 ]
