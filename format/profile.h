@@ -18,7 +18,7 @@
  * waited is one sample with the single pseudo frame PROFILE_REST_FRAME, whose only non-zero value is wall.
  *
  * Stacks are leaf first. Locations are of three kinds:
- *   native: mapping and address set, no line; the address is the pc of a leaf frame and pc - 1 of a
+ *   native: address set, mapping too unless the address is in no file (generated code), no line; the address is the pc of a leaf frame and pc - 1 of a
  *           return address, so that it lies inside the call; names come later, from tools/symbol;
  *   Python: mapping 0, address 0, one line: function (name = qualified name, system_name = code
  *           name, left out where it is the same, filename, start_line = first line) and the line being run;
@@ -152,6 +152,7 @@ uint32_t profile_write_mapping(struct profile_writer *w, uint64_t start, uint64_
 uint32_t profile_write_function(struct profile_writer *w, struct profile_text name,
 				struct profile_text system_name, struct profile_text filename,
 				int64_t start_line);
+/* mapping 0: an address that is in none (generated code). */
 uint32_t profile_write_native_location(struct profile_writer *w, uint32_t mapping,
 				       uint64_t address);
 uint32_t profile_write_line_location(struct profile_writer *w, uint32_t function, int64_t line);

@@ -486,11 +486,8 @@ uint32_t profile_write_native_location(struct profile_writer *w, uint32_t mappin
 
 	if (w->error)
 		return 0;
-	if (!mapping) {
-		fail(w, -EINVAL);
-		return 0;
-	}
-	known = find_location(w, mapping, address, &id);
+	/* In no mapping (generated code): not to be mistaken for a line's location, which has none either. */
+	known = find_location(w, mapping ? mapping : UINT32_MAX, address, &id);
 	if (known)
 		return known;
 	put_bytes_head(w, PROFILE_LOCATION,

@@ -34,7 +34,7 @@ static uint32_t process_id;
 static uint64_t files_begun;       /* atomic: the counter in names */
 static uint64_t looked_ns;         /* atomic: when modules were last looked at; 0: never */
 static uint32_t preparing;         /* one thread at a time */
-static uint64_t overflows_told;    /* atomic */
+static uint64_t overflows_told, codes_lost_told; /* atomic */
 
 static uint64_t init_now(void)
 {
@@ -126,10 +126,21 @@ static void init_resumed(struct request *r)
 	r->rate = thread->clock.rate;
 }
 
+/* How far a count of the process's has grown since anybody was told. Any thread may tell. */
+static uint64_t init_untold(uint64_t *told, uint64_t now)
+{
+	uint64_t before = __atomic_load_n(told, __ATOMIC_RELAXED);
+
+	while (before < now)
+		if (__atomic_compare_exchange_n(told, &before, now, false, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED))
+			return now - before;
+	return 0;
+}
+
 static void init_paused(struct request *r)
 {
 	struct sample_thread *thread = sample_thread_self();
-	uint64_t overflows = signal_queue_overflows();
 
 	if (!thread)
 		return;
@@ -139,10 +150,9 @@ static void init_paused(struct request *r)
 	thread->late_told = thread->handler.late;
 	control_count(CONTROL_lost_foreign, thread->handler.foreign - thread->foreign_told);
 	thread->foreign_told = thread->handler.foreign;
-	if (overflows)
-		control_count(CONTROL_lost_signal_queue,
-			      overflows -
-				      __atomic_exchange_n(&overflows_told, overflows, __ATOMIC_RELAXED));
+	control_count(CONTROL_codes_full, init_untold(&codes_lost_told, codes_full()));
+	control_count(CONTROL_lost_signal_queue,
+		      init_untold(&overflows_told, signal_queue_overflows()));
 }
 
 static void init_write_profile(const struct request *r, const struct stacks *stacks,

@@ -16,8 +16,8 @@ EXPORT int sigaction(int number, const struct sigaction *action, struct sigactio
 	return signal_host_action(number, action, old);
 }
 
-/* signal() and its kin, for a signal whose action we shadow. */
-static sighandler_t signal_host_handler(int number, sighandler_t handler, int flags)
+/* signal() and its kin, for a signal whose action we shadow. BSD's signal() also masks the signal itself, as can be read back. */
+static sighandler_t signal_host_handler(int number, sighandler_t handler, int flags, bool masks_itself)
 {
 	struct sigaction action = { .sa_handler = handler, .sa_flags = flags };
 	struct sigaction old;
@@ -27,6 +27,8 @@ static sighandler_t signal_host_handler(int number, sighandler_t handler, int fl
 		return SIG_ERR;
 	}
 	sigemptyset(&action.sa_mask);
+	if (masks_itself)
+		sigaddset(&action.sa_mask, number);
 	if (signal_host_action(number, &action, &old) < 0)
 		return SIG_ERR;
 	return old.sa_handler;
@@ -36,28 +38,28 @@ EXPORT sighandler_t signal(int number, sighandler_t handler)
 {
 	if (!signal_shadows(number))
 		return libc_signal(number, handler);
-	return signal_host_handler(number, handler, SA_RESTART);
+	return signal_host_handler(number, handler, SA_RESTART, true);
 }
 
 EXPORT sighandler_t sysv_signal(int number, sighandler_t handler)
 {
 	if (!signal_shadows(number))
 		return libc_sysv_signal(number, handler);
-	return signal_host_handler(number, handler, (int)(SA_RESETHAND | SA_NODEFER));
+	return signal_host_handler(number, handler, (int)(SA_RESETHAND | SA_NODEFER), false);
 }
 
 EXPORT sighandler_t sigset(int number, sighandler_t handler)
 {
 	if (!signal_shadows(number))
 		return libc_sigset(number, handler);
-	return handler == SIG_HOLD ? SIG_DFL : signal_host_handler(number, handler, 0);
+	return handler == SIG_HOLD ? SIG_DFL : signal_host_handler(number, handler, 0, false);
 }
 
 EXPORT int sigignore(int number)
 {
 	if (!signal_shadows(number))
 		return libc_sigignore(number);
-	return signal_host_handler(number, SIG_IGN, 0) == SIG_ERR ? -1 : 0;
+	return signal_host_handler(number, SIG_IGN, 0, false) == SIG_ERR ? -1 : 0;
 }
 
 EXPORT int siginterrupt(int number, int interrupt)

@@ -44,28 +44,31 @@ struct entry {
 } __attribute__((aligned(UNIT)));
 
 /*
- * All in one mapping: this header, slots, index, arena. Everything but the atomics is constant once
- * the table is published; entries are once their slot or index word is.
+ * All in one mapping: this header, slots, index, arena. Its first four members are constant once the
+ * table is published, an entry once its slot or index word is. The rest is written by handlers of
+ * all threads, with __atomic operations only.
  */
 struct table {
 	uint32_t slots, ids; /* how many there are, a power of two; and may be given */
 	size_t arena_len;
 	uint8_t *arena;
-	_Atomic uint32_t *slot;  /* entry's unit | tag << UNIT_BITS; 0: free. Open addressing */
-	_Atomic uint32_t *index; /* by id: entry's unit */
-	_Atomic size_t used;     /* of the arena; unit 0 is not given, so that 0 can mean none */
-	_Atomic uint32_t count;  /* ids given */
-	_Atomic uint64_t full;
-	_Atomic uint32_t filenames[FILENAMES]; /* by address: unit of an entry with this filename */
+
+	uint32_t *slot;	 /* entry's unit | tag << UNIT_BITS; 0: free. Open addressing */
+	uint32_t *index; /* by id: entry's unit */
+	size_t used;	 /* of the arena; unit 0 is not given, so that 0 can mean none */
+	uint32_t count;	 /* ids given */
+	uint64_t full;
+	uint32_t filenames[FILENAMES]; /* by address: unit of an entry with this filename */
 };
 
-static struct table *_Atomic codes_table; /* set once by codes_prepare */
+static struct table *codes_table; /* set once by codes_prepare */
 
 static struct table *table_map(uint32_t slots)
 {
 	size_t slot_len = slots * sizeof(uint32_t);
 	size_t header_len = (sizeof(struct table) + UNIT - 1) / UNIT * UNIT;
-	size_t arena_len = (size_t)slots * ARENA_PER_SLOT, len = header_len + 2 * slot_len + arena_len;
+	size_t arena_len = (size_t)slots * ARENA_PER_SLOT,
+	       len = header_len + 2 * slot_len + arena_len;
 	uint8_t *base = raw_mmap(NULL, len, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	struct table *table = (struct table *)base;
@@ -74,8 +77,8 @@ static struct table *table_map(uint32_t slots)
 		return NULL;
 	table->slots = slots;
 	table->ids = slots / 4 * 3;
-	table->slot = (_Atomic uint32_t *)(base + header_len);
-	table->index = (_Atomic uint32_t *)(base + header_len + slot_len);
+	table->slot = (uint32_t *)(base + header_len);
+	table->index = (uint32_t *)(base + header_len + slot_len);
 	table->arena = base + header_len + 2 * slot_len;
 	table->arena_len = arena_len;
 	table->used = UNIT;
@@ -153,7 +156,7 @@ static struct bytes bytes_open(const struct cpython_layout *layout, uintptr_t ob
 	return bytes;
 }
 
-static _Atomic uint32_t *filename_slot(struct table *table, uintptr_t filename)
+static uint32_t *filename_slot(struct table *table, uintptr_t filename)
 {
 	return &table->filenames[(filename >> 4) * 0x9e3779b97f4a7c15 >> 54];
 }
@@ -245,14 +248,16 @@ static uint64_t hash_tail(uint64_t hash, uintptr_t data, size_t len)
 	uintptr_t at = (data + len - 1) / 8 * 8;
 
 	hash = hash_mix(hash, len);
-	if (len == 0 || !load_plausible(at - TAIL_WORDS * 8) || !peek_ok(at - TAIL_WORDS * 8, TAIL_WORDS * 8 + 8))
+	if (len == 0 || !load_plausible(at - TAIL_WORDS * 8) ||
+	    !peek_ok(at - TAIL_WORDS * 8, TAIL_WORDS * 8 + 8))
 		return hash;
 	for (unsigned i = 0; i < TAIL_WORDS; i++)
 		hash = hash_mix(hash, load_word(at - i * 8));
 	return hash;
 }
 
-static __attribute__((noinline)) uint64_t content_hash(const struct cpython_layout *layout, const struct key *key)
+static __attribute__((noinline)) uint64_t content_hash(const struct cpython_layout *layout,
+						       const struct key *key)
 {
 	struct text filename = text_open(layout, key->filename, FILENAME_LEN_MAX);
 	struct text qualname = text_open(layout, key->qualname, NAME_LEN_MAX);
@@ -293,7 +298,8 @@ static inline bool key_equal(const struct key *a, const struct key *b)
 
 static inline uint64_t key_hash(const struct key *key)
 {
-	uint64_t hash = (key->code ^ key->line_table << 20 ^ key->content) + (uint32_t)key->first_line;
+	uint64_t hash =
+		(key->code ^ key->line_table << 20 ^ key->content) + (uint32_t)key->first_line;
 
 	hash *= 0x9e3779b97f4a7c15;
 	return hash ^ hash >> 29;

@@ -19,14 +19,15 @@ struct answer {
 	char text[TEXT_LEN_MAX];
 };
 
+/* Read and written with __atomic operations, but for what the turn guards. */
 static struct {
-	struct answer *_Atomic current; /* written by whose turn it is */
-	_Atomic pid_t turn;             /* the process whose thread is searching: guards answers and next */
+	struct answer *current; /* written by whose turn it is */
+	pid_t turn;		/* the process whose thread is searching: guards answers and next */
 	/* Reused in a ring. An answer is replaced only when an interpreter appears or goes, so nobody
 	 * can be reading the one that is written again. */
 	struct answer answers[ANSWERS];
 	unsigned next;
-	_Atomic unsigned long long adds, subs; /* the loader's counts at the last search */
+	unsigned long long adds, subs; /* the loader's counts at the last search */
 } python;
 
 /* ---- what is written into text ---- */
@@ -94,7 +95,8 @@ static bool outdated(const struct answer *answer, struct symbols_epoch epoch)
 		return true;
 	runtime = &answer->runtime;
 	return answer->state == RUNTIME_ASLEEP &&
-	       peek_word(runtime->variables + runtime->layout->runtime.interpreters, &interpreters) &&
+	       peek_word(runtime->variables + runtime->layout->runtime.interpreters,
+			 &interpreters) &&
 	       interpreters != 0;
 }
 
@@ -103,9 +105,8 @@ static bool turn_take(void)
 {
 	pid_t self = raw_getpid(), holder = __atomic_load_n(&python.turn, __ATOMIC_RELAXED);
 
-	return holder != self &&
-	       __atomic_compare_exchange_n(&python.turn, &holder, self, false, __ATOMIC_ACQUIRE,
-					   __ATOMIC_RELAXED);
+	return holder != self && __atomic_compare_exchange_n(&python.turn, &holder, self, false,
+							     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 void python_find(void)

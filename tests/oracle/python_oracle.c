@@ -85,14 +85,16 @@ static struct sampled *sampled_self(void)
 static void walk(struct sampled *me, const ucontext_t *context)
 {
 	me->sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
-	me->result = python_walk(&me->memory, me->sp, me->stack_high, me->frames, PYTHON_MAX, &me->n);
+	me->result =
+		python_walk(&me->memory, me->sp, me->stack_high, me->frames, PYTHON_MAX, &me->n);
 }
 
 static void note_edges(const struct sampled *me)
 {
 	for (size_t i = 0; i < me->n; i++) {
 		uint64_t caller = i + 1 < me->n ? me->frames[i + 1].code : 0;
-		uint64_t edge = caller << 32 | me->frames[i].code, at = (edge * 0x9e3779b97f4a7c15) >> 48;
+		uint64_t edge = caller << 32 | me->frames[i].code,
+			 at = (edge * 0x9e3779b97f4a7c15) >> 48;
 
 		if (caller == 0 && me->result != PYTHON_OK)
 			break;
@@ -101,8 +103,9 @@ static void note_edges(const struct sampled *me)
 
 			if (found == edge)
 				break;
-			if (found == 0 && __atomic_compare_exchange_n(&log_.edges[at], &found, edge, false,
-								      __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			if (found == 0 &&
+			    __atomic_compare_exchange_n(&log_.edges[at], &found, edge, false,
+							__ATOMIC_RELAXED, __ATOMIC_RELAXED))
 				break;
 			if (found == edge)
 				break;

@@ -299,7 +299,7 @@ def main():
 
     verdict(total > 100000 and seen > 50, "every instruction was looked at")
     verdict(not wrong and not released.oracle_lost(), "no stack that the program does not have, at any instruction")
-    verdict(results[BROKEN] + results[CUT] < total / 200, "under 0.5 % of the stacks are incomplete")
+    verdict(results[BROKEN] + results[CUT] < total / 100, "under 1 % of the stacks are incomplete")
     verdict(results[NONE] == 0, "no instruction at which the thread seems to run no Python")
     sys.stdout.flush()
 

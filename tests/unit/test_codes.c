@@ -201,7 +201,8 @@ static void the_file_name_of_a_file_is_kept_once(void)
 	void *filename = ascii("/one/file.py"), *name = ascii("f");
 	const struct code *a = interned(code_make(filename, name, name, 1, some_lines()));
 	const struct code *b = interned(code_make(filename, name, name, 9, some_lines()));
-	const struct code *c = interned(code_make(ascii("/one/file.py"), name, name, 9, some_lines()));
+	const struct code *c =
+		interned(code_make(ascii("/one/file.py"), name, name, 9, some_lines()));
 
 	CHECK(a != b && a->filename.bytes == b->filename.bytes);
 	CHECK_STR(b->filename.bytes, "/one/file.py");
@@ -226,7 +227,8 @@ static void names_become_utf8(void)
 	CHECK_STR(named(latin, 3, LATIN), "a\xc3\xa9\xc3\xbf");
 	CHECK_STR(named(wide, 4, WIDE), "\xe4\xb8\xadx\xe2\x82\xac\xdf\xbf");
 	CHECK_STR(named(astral, 3, ASTRAL), "\xf0\x9f\x98\x80y\xf4\x8f\xbf\xbf");
-	CHECK_STR(named(lone, 4, WIDE), "a\xef\xbf\xbd" "b\xef\xbf\xbd");
+	CHECK_STR(named(lone, 4, WIDE), "a\xef\xbf\xbd"
+					"b\xef\xbf\xbd");
 	CHECK_STR(named(beyond, 2, ASTRAL), "\xef\xbf\xbd\xef\xbf\xbd");
 	CHECK_STR(named("", 0, 0), "");
 }
@@ -309,7 +311,8 @@ static void threads_may_add_the_same_code_at_once(void)
 		char name[16];
 
 		snprintf(name, sizeof(name), "f%zu", i);
-		shared_codes[i] = code_make(filename, ascii(name), ascii(name), (int)i, some_lines());
+		shared_codes[i] =
+			code_make(filename, ascii(name), ascii(name), (int)i, some_lines());
 	}
 	for (size_t t = 0; t < THREADS; t++)
 		pthread_create(&threads[t], NULL, add_all, shared_ids[t]);
@@ -338,8 +341,9 @@ static void a_forked_child_has_the_same_ids(void)
 	pid_t pid = fork();
 
 	if (pid == 0)
-		_exit(intern(shared_codes[7]) == id && strcmp(codes_get(id)->name.bytes, "f7") == 0 ?
-			      0 : 1);
+		_exit(intern(shared_codes[7]) == id && strcmp(codes_get(id)->name.bytes, "f7") == 0
+			      ? 0
+			      : 1);
 	waitpid(pid, &status, 0);
 	CHECK_INT(status, 0);
 }

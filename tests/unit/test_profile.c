@@ -406,6 +406,31 @@ static void wrong_arguments_fail_the_file(void)
 	CHECK_INT(profile_write_end(&w), -EINVAL);
 }
 
+static void generated_code_has_an_address_and_no_mapping(void)
+{
+	static struct profile_writer w;
+	const int64_t values[PROFILE_VALUES] = { 1, 1, 0, 1 };
+	const struct profile_text name = { "f", 1 }, none = { "", 0 };
+	struct profile_error error;
+	struct profile_in *p;
+	uint32_t at[2];
+
+	file.len = 0;
+	profile_write_begin(&w, to_memory, &file, tables, sizeof(tables));
+	/* The same 64 bits as the line's location, and no mapping either: still another location. */
+	at[0] = profile_write_line_location(
+		&w, profile_write_function(&w, name, none, none, 0), 7);
+	at[1] = profile_write_native_location(&w, 0, UINT64_C(1) << 32 | 7);
+	CHECK(at[0] && at[1] && at[0] != at[1]);
+	CHECK_INT(profile_write_sample(&w, at, 2, values, NULL, 0), 0);
+	CHECK_INT(profile_write_end(&w), 0);
+	CHECK_INT(profile_read(file.bytes, file.len, PROFILE_READ_ALL, &p, &error), 0);
+	CHECK_INT(p->locations[1].address, UINT64_C(1) << 32 | 7);
+	CHECK_INT(p->locations[1].mapping_id, 0);
+	CHECK_INT(p->locations[1].n_lines, 0);
+	profile_free(p);
+}
+
 static void the_sum_is_what_other_writers_compute(void)
 {
 	char hex[PROFILE_SUM_HEX + 1] = "";
@@ -434,6 +459,7 @@ int main(void)
 		TAP_TEST(a_full_disk_is_told),
 		TAP_TEST(bytes_that_are_not_utf8_are_replaced),
 		TAP_TEST(wrong_arguments_fail_the_file),
+		TAP_TEST(generated_code_has_an_address_and_no_mapping),
 		TAP_TEST(the_sum_is_what_other_writers_compute),
 	};
 

@@ -16,8 +16,9 @@ static void lnotab_adds_up_to_the_instruction(void)
 	static const struct {
 		int32_t lasti;
 		int line;
-	} cases[] = { { 0, 11 },   { 7, 11 },    { 8, 12 },	{ 13, 12 },    { 14, 11 }, { 268, 11 },
-		      { 313, 11 }, { 314, 111 }, { 315, 111 }, { 316, 311 }, { 9999, 311 } };
+	} cases[] = { { 0, 11 },    { 7, 11 },	  { 8, 12 },	{ 13, 12 },
+		      { 14, 11 },   { 268, 11 },  { 313, 11 },	{ 314, 111 },
+		      { 315, 111 }, { 316, 311 }, { 9999, 311 } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		CHECK_INT(lines_at(LINES_LNOTAB, lnotab, sizeof(lnotab), 10, cases[i].lasti),
@@ -32,8 +33,9 @@ static void ranges_have_the_line_of_their_end(void)
 	static const struct {
 		int32_t lasti;
 		int line;
-	} cases[] = { { 0, 10 },   { 2, 10 },	{ 4, 11 },   { 8, 11 },	  { 10, 10 },  { 12, 141 },
-		      { 14, 141 }, { 16, 138 }, { 18, 139 }, { 270, 139 }, { 280, 139 }, { 282, 10 } };
+	} cases[] = { { 0, 10 },   { 2, 10 },	 { 4, 11 },    { 8, 11 },
+		      { 10, 10 },  { 12, 141 },	 { 14, 141 },  { 16, 138 },
+		      { 18, 139 }, { 270, 139 }, { 280, 139 }, { 282, 10 } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		CHECK_INT(lines_at(LINES_RANGES, ranges, sizeof(ranges), 10, cases[i].lasti),
@@ -43,13 +45,13 @@ static void ranges_have_the_line_of_their_end(void)
 enum { FIRST = 0x80 };
 
 static const uint8_t locations[] = {
-	FIRST | 0 << 3 | 1,  0x21,             /* 2 units, short form, same line: [0,4) 10 */
-	FIRST | 11 << 3 | 0, 4,    9,          /* 1 unit, next line: [4,6) 11 */
-	FIRST | 12 << 3 | 7, 0,    127,        /* 8 units, two lines on: [6,22) 13 */
-	FIRST | 15 << 3 | 1,                   /* no line: [22,26) */
+	FIRST | 0 << 3 | 1,  0x21,	       /* 2 units, short form, same line: [0,4) 10 */
+	FIRST | 11 << 3 | 0, 4,	   9,	       /* 1 unit, next line: [4,6) 11 */
+	FIRST | 12 << 3 | 7, 0,	   127,	       /* 8 units, two lines on: [6,22) 13 */
+	FIRST | 15 << 3 | 1,		       /* no line: [22,26) */
 	FIRST | 13 << 3 | 0, 0x48, 0x04,       /* 1 unit, signed varint 264 is +132: [26,28) 145 */
-	FIRST | 14 << 3 | 2, 0x03, 0,    1, 2, /* 3 units, long form, -1: [28,34) 144 */
-	FIRST | 10 << 3 | 0, 1,    2,          /* [34,36) 144 */
+	FIRST | 14 << 3 | 2, 0x03, 0,	 1, 2, /* 3 units, long form, -1: [28,34) 144 */
+	FIRST | 10 << 3 | 0, 1,	   2,	       /* [34,36) 144 */
 };
 
 static void locations_are_found_in_all_their_forms(void)
@@ -57,14 +59,14 @@ static void locations_are_found_in_all_their_forms(void)
 	static const struct {
 		int32_t lasti;
 		int line;
-	} cases[] = { { 0, 10 },   { 2, 10 },	{ 4, 11 },   { 6, 13 },	  { 20, 13 },
-		      { 22, 10 },  { 24, 10 },	{ 26, 145 }, { 28, 144 }, { 32, 144 },
+	} cases[] = { { 0, 10 },   { 2, 10 },  { 4, 11 },    { 6, 13 },	  { 20, 13 },
+		      { 22, 10 },  { 24, 10 }, { 26, 145 },  { 28, 144 }, { 32, 144 },
 		      { 34, 144 }, { 36, 10 }, { 99999, 10 } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		CHECK_INT(lines_at(LINES_LOCATIONS, locations, sizeof(locations), 10,
-				   cases[i].lasti),
-			  cases[i].line);
+		CHECK_INT(
+			lines_at(LINES_LOCATIONS, locations, sizeof(locations), 10, cases[i].lasti),
+			cases[i].line);
 }
 
 static void before_the_first_instruction_is_the_first_line(void)
@@ -92,8 +94,8 @@ static void a_cut_table_is_not_read_past_its_end(void)
 		       { LINES_RANGES, ranges, sizeof(ranges) },
 		       { LINES_LOCATIONS, locations, sizeof(locations) } };
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	uint8_t *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			      -1, 0);
+	uint8_t *pages =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	CHECK(pages != MAP_FAILED);
 	mprotect(pages + page, page, PROT_NONE);

@@ -12,7 +12,7 @@
 /* How the handler learns which thread state is the interrupted thread's. */
 enum cpython_thread_rule {
 	THREAD_BY_CFRAME, /* its cframe lies on this thread's C stack */
-	THREAD_BY_API,    /* PyGILState_GetThisThreadState is right, with sub-interpreters too */
+	THREAD_BY_API,	  /* PyGILState_GetThisThreadState is right, with sub-interpreters too */
 	THREAD_BY_WORDS,  /* its frame's address is found on this thread's C stack */
 };
 
@@ -27,13 +27,13 @@ enum { CPYTHON_NOWHERE = 0xffff }; /* an offset that this version does not have 
 struct cpython_layout {
 	uint8_t minor;
 	uint8_t thread_rule; /* enum cpython_thread_rule */
-	uint8_t chain;       /* enum cpython_chain */
+	uint8_t chain;	     /* enum cpython_chain */
 	uint8_t line_format; /* enum code_line_format */
 
 	/* The compiler may publish a new frame before its link to the caller is written: a newest
 	 * frame that has not begun needs proof of who called it. */
 	bool late_link;
-	bool shims;       /* entry frames on the C stack mark native activations */
+	bool shims;	  /* entry frames on the C stack mark native activations */
 	bool init_frames; /* calls of classes have a frame without source, all three names the same */
 	uint8_t tag_bits; /* low bits of a frame's code pointer that are not address */
 
@@ -60,8 +60,8 @@ struct cpython_layout {
 		int8_t executing;
 	} generator;
 	struct {
-		uint16_t units, stack_size, locals, frame_words, first_line, filename, name, qualname,
-			line_table, instructions;
+		uint16_t units, stack_size, locals, frame_words, first_line, filename, name,
+			qualname, line_table, instructions;
 	} code;
 	struct {
 		uint16_t length, state, ascii, compact, pointer;
@@ -76,7 +76,7 @@ enum {
 	OWNER_THREAD = 0,
 	OWNER_GENERATOR = 1,
 	OWNER_FRAME_OBJECT = 2,
-	OWNER_ENTRY = 3,  /* shim frames, on the C stack: the mark of a native activation */
+	OWNER_ENTRY = 3, /* shim frames, on the C stack: the mark of a native activation */
 	OWNER_C_STACK = 4,
 };
 

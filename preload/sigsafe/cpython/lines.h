@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 enum code_line_format {
-	LINES_NONE,      /* no table: every instruction is on the first line */
-	LINES_LNOTAB,    /* 3.6 to 3.9: co_lnotab */
-	LINES_RANGES,    /* 3.10: co_linetable of PEP 626 */
+	LINES_NONE,	 /* no table: every instruction is on the first line */
+	LINES_LNOTAB,	 /* 3.6 to 3.9: co_lnotab */
+	LINES_RANGES,	 /* 3.10: co_linetable of PEP 626 */
 	LINES_LOCATIONS, /* 3.11 and later: co_linetable with columns, PEP 657 */
 };
 

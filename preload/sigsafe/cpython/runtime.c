@@ -93,9 +93,9 @@ static const char *interpreters_check(const struct runtime *runtime, uintptr_t f
 		    !peek_word(at + layout->interpreter.id, &id) ||
 		    !peek_word(at + layout->interpreter.threads, &thread))
 			return "its list of interpreters cannot be read";
-		if (thread != 0 && (!load_plausible(thread) ||
-				    !peek_word(thread + layout->thread.interpreter, &owner) ||
-				    owner != at))
+		if (thread != 0 &&
+		    (!load_plausible(thread) ||
+		     !peek_word(thread + layout->thread.interpreter, &owner) || owner != at))
 			return "its thread states are not where this version has them";
 		if (next == 0)
 			return id == 0 ? NULL : "its list of interpreters has no main one";

@@ -14,7 +14,7 @@ enum { RUNTIME_GENERATORS = 3 }; /* generators, coroutines, asynchronous generat
 
 struct runtime {
 	const struct cpython_layout *layout; /* NULL: none found, or one we cannot read */
-	uintptr_t variables;                 /* _PyRuntime */
+	uintptr_t variables;		     /* _PyRuntime */
 	uintptr_t code_type, text_type, none;
 	uintptr_t generator_types[RUNTIME_GENERATORS];
 	uintptr_t (*this_thread)(void); /* PyGILState_GetThisThreadState */
@@ -22,8 +22,8 @@ struct runtime {
 };
 
 enum runtime_state {
-	RUNTIME_NONE,        /* no interpreter is loaded */
-	RUNTIME_ASLEEP,      /* one is loaded, but not initialised */
+	RUNTIME_NONE,	/* no interpreter is loaded */
+	RUNTIME_ASLEEP, /* one is loaded, but not initialised */
 	RUNTIME_READY,
 	RUNTIME_UNSUPPORTED, /* one that we cannot read: reason says why */
 };

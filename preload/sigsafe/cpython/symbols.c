@@ -8,7 +8,7 @@
 struct table {
 	uintptr_t bias;
 	const uint32_t *hash;
-	const ElfW(Sym) *symbols;
+	const ElfW(Sym) * symbols;
 	const char *names;
 };
 
@@ -51,7 +51,7 @@ static uint32_t hash_name(const char *name)
 	return hash;
 }
 
-static bool symbol_usable(const ElfW(Sym) *symbol)
+static bool symbol_usable(const ElfW(Sym) * symbol)
 {
 	unsigned type = ELF64_ST_TYPE(symbol->st_info);
 

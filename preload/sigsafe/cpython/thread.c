@@ -14,18 +14,20 @@
  * ours (its cframe lies on our stack) then also proves that nobody frees it meanwhile.
  */
 enum {
-	COPY_WORDS = 8, /* holds next, interpreter, cframe of a thread state; next, threads of an interpreter */
+	COPY_WORDS =
+		8, /* holds next, interpreter, cframe of a thread state; next, threads of an interpreter */
 	REMEMBERED = sizeof((struct python_thread){ 0 }.thread_states) / sizeof(uintptr_t),
 	LOOKED_AT = REMEMBERED + 2, /* and the attached one, and the first interpreter */
 	INTERPRETERS_MAX = 32,
-	SCANNED_MAX = 128,     /* thread states in a scan: 2 microseconds each */
+	SCANNED_MAX = 128,    /* thread states in a scan: 2 microseconds each */
 	SCANNED_A_SAMPLE = 8, /* on average, when there is never anything new in them */
 	KNOWN = 128,
 	KNOWN_BATCH = 16, /* looked at with one system call */
 };
 
-/* Thread states that scans have seen, of all threads, placed by address. They may be gone by now. */
-static _Atomic uintptr_t known[KNOWN];
+/* Thread states that scans have seen, placed by address; they may be gone by now. Written by handlers
+ * of all threads, atomically. */
+static uintptr_t known[KNOWN];
 
 struct copy {
 	uintptr_t words[COPY_WORDS];
@@ -111,8 +113,8 @@ static bool fits(const struct cpython_layout *layout, const struct c_stack *stac
 }
 
 /* One system call for many: only the word that decides is copied. */
-static void known_look(const struct cpython_layout *layout, const struct c_stack *stack,
-		       struct choice *choice)
+static __attribute__((noinline)) void known_look(const struct cpython_layout *layout,
+						 const struct c_stack *stack, struct choice *choice)
 {
 	uintptr_t cframes[KNOWN_BATCH];
 	struct iovec remote[KNOWN_BATCH];
@@ -124,9 +126,9 @@ static void known_look(const struct cpython_layout *layout, const struct c_stack
 			uintptr_t state = __atomic_load_n(&known[at], __ATOMIC_RELAXED);
 
 			if (state)
-				remote[count++] = (struct iovec){
-					(void *)(state + layout->thread.cframe), sizeof(uintptr_t)
-				};
+				remote[count++] =
+					(struct iovec){ (void *)(state + layout->thread.cframe),
+							sizeof(uintptr_t) };
 		}
 		for (done = 0; done < count; done++) {
 			struct iovec local = { &cframes[done], (count - done) * sizeof(uintptr_t) };
@@ -136,8 +138,10 @@ static void known_look(const struct cpython_layout *layout, const struct c_stack
 			if (got < 0 && got != -EFAULT)
 				return;
 			/* Past one that is unmapped, go on behind it. */
-			for (; got >= (ssize_t)sizeof(uintptr_t); got -= (ssize_t)sizeof(uintptr_t), done++) {
-				uintptr_t state = (uintptr_t)remote[done].iov_base - layout->thread.cframe;
+			for (; got >= (ssize_t)sizeof(uintptr_t);
+			     got -= (ssize_t)sizeof(uintptr_t), done++) {
+				uintptr_t state =
+					(uintptr_t)remote[done].iov_base - layout->thread.cframe;
 
 				if (fits(layout, stack, state, cframes[done]))
 					choice_offer(choice, state, cframes[done]);
@@ -147,8 +151,9 @@ static void known_look(const struct cpython_layout *layout, const struct c_stack
 }
 
 /* All thread states of all interpreters. Returns how many it read. */
-static size_t scan(const struct runtime *runtime, const struct c_stack *stack, uintptr_t interpreter,
-		 struct choice *choice)
+static __attribute__((noinline)) size_t scan(const struct runtime *runtime,
+					     const struct c_stack *stack, uintptr_t interpreter,
+					     struct choice *choice)
 {
 	const struct cpython_layout *layout = runtime->layout;
 	struct copy copy;
@@ -179,8 +184,9 @@ struct look {
 };
 
 /* At what we remember and at the attached one, with one system call. */
-static struct look look(const struct runtime *runtime, struct python_thread *memory,
-			const struct c_stack *stack, uintptr_t attached)
+static __attribute__((noinline)) struct look look(const struct runtime *runtime,
+						  struct python_thread *memory,
+						  const struct c_stack *stack, uintptr_t attached)
 {
 	const struct cpython_layout *layout = runtime->layout;
 	struct look look = { 0 };
@@ -210,7 +216,8 @@ static struct look look(const struct runtime *runtime, struct python_thread *mem
 	for (size_t i = 1; i < got; i++) {
 		uintptr_t cframe = copy_word(&copies[i], layout->thread.cframe);
 
-		if (slots[i] && copy_word(&copies[i], layout->thread.interpreter) == look.interpreter)
+		if (slots[i] &&
+		    copy_word(&copies[i], layout->thread.interpreter) == look.interpreter)
 			look.known = true;
 		if (cframe_on_stack(layout, stack, cframe))
 			choice_offer(&look.choice, addresses[i], cframe);
@@ -269,7 +276,8 @@ uintptr_t thread_find(const struct runtime *runtime, struct python_thread *memor
 		return find_by_cframe(runtime, memory, stack);
 	case THREAD_BY_API:
 		state = runtime->this_thread();
-		return load_plausible(state) && peek_ok(state, runtime->layout->thread.size) ? state : 0;
+		return load_plausible(state) && peek_ok(state, runtime->layout->thread.size) ? state
+											     : 0;
 	default:
 		return 0;
 	}

@@ -7,7 +7,8 @@
 enum {
 	PAGE = 4096,
 	CHUNK_LEN_MAX = 1 << 30,
-	CHUNKS_AHEAD = 2, /* a caller's frame lies in the same chunk or the one before; one may be empty */
+	CHUNKS_AHEAD =
+		2, /* a caller's frame lies in the same chunk or the one before; one may be empty */
 };
 
 /* The part of the data stack that may hold the next older frame: addresses fall along the chain. */
@@ -29,7 +30,7 @@ struct walk {
 enum frame_kind {
 	FRAME_BAD,
 	FRAME_PYTHON,
-	FRAME_SHIM, /* marks a native activation and has no code of its own */
+	FRAME_SHIM,   /* marks a native activation and has no code of its own */
 	FRAME_HIDDEN, /* the interpreter's own, between a class's caller and its __init__ */
 };
 
@@ -108,7 +109,8 @@ static bool generator_type(const struct walk *walk, uintptr_t type)
 /* Readable? A doubtful pointer is one that may be left over from something that is gone. */
 static bool readable(uintptr_t address, size_t len, bool doubtful)
 {
-	return doubtful ? load_fresh(address, len) : load_plausible(address) && peek_ok(address, len);
+	return doubtful ? load_fresh(address, len)
+			: load_plausible(address) && peek_ok(address, len);
 }
 
 static inline bool is_code(const struct walk *walk, uintptr_t address, bool doubtful)
@@ -141,7 +143,7 @@ static inline bool code_look(const struct walk *walk, struct frame *frame, bool 
 }
 
 static inline enum frame_kind frame_look(struct walk *walk, uintptr_t address, bool doubtful,
-				  struct frame *frame)
+					 struct frame *frame)
 {
 	const struct cpython_layout *layout = walk->layout;
 	bool on_data_stack, on_c_stack;
@@ -292,7 +294,8 @@ static enum chain_end walk_chain(struct walk *walk, uintptr_t cframe, uintptr_t 
 				.code = codes_intern(layout, frame.code),
 				.lasti = frame.lasti,
 			};
-			beginning |= newest && layout->late_link && (frame.lasti < 0 || !frame.running);
+			beginning |=
+				newest && layout->late_link && (frame.lasti < 0 || !frame.running);
 			if (newest && beginning && !frame.entry && !link_proven(walk, &frame))
 				return CHAIN_CUT;
 			newest = false;
