@@ -244,15 +244,14 @@ static uint64_t hash_mix(uint64_t hash, uint64_t word)
  * a shorter one is its object's header. */
 static uint64_t hash_tail(uint64_t hash, uintptr_t data, size_t len)
 {
-	enum { TAIL_WORDS = 3 };
-	uintptr_t at = (data + len - 1) / 8 * 8;
+	const size_t tail = 24;
+	uintptr_t end = (data + len + 7) / 8 * 8;
 
 	hash = hash_mix(hash, len);
-	if (len == 0 || !load_plausible(at - TAIL_WORDS * 8) ||
-	    !peek_ok(at - TAIL_WORDS * 8, TAIL_WORDS * 8 + 8))
+	if (len == 0 || !load_plausible(end - tail) || !peek_ok(end - tail, tail))
 		return hash;
-	for (unsigned i = 0; i < TAIL_WORDS; i++)
-		hash = hash_mix(hash, load_word(at - i * 8));
+	for (uintptr_t at = end - tail; at < end; at += 8)
+		hash = hash_mix(hash, load_word(at));
 	return hash;
 }
 

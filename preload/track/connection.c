@@ -146,6 +146,16 @@ static bool request_head_read(const struct request *r)
 					   r->in.http1.stage != HTTP1_HEAD;
 }
 
+/*
+ * The client asked before sending its body (Expect: 100-continue) and got the final answer at once:
+ * it may go on with its next request instead, and the body never comes.
+ */
+static bool request_body_withheld(const struct request *r, const uint8_t *bytes, size_t len)
+{
+	return request_facts(r)->expect_continue && r->state == REQUEST_ENDED &&
+	       r->out.interim == 0 && bytes && wire_sniff(bytes, len) == WIRE_HTTP1;
+}
+
 /* Puts a request whose first byte has just been seen in line. */
 static bool connection_arrive(struct connection *c, struct request *r, uint64_t now_ns,
 			      struct connection_events *events)
@@ -179,7 +189,7 @@ static void connection_feed(struct connection *c, const uint8_t *bytes, size_t l
 		bool fresh = false;
 		ssize_t used;
 
-		if (!r || request_read(r)) {
+		if (!r || request_read(r) || request_body_withheld(r, bytes, len)) {
 			r = request_new();
 			if (!r) {
 				connection_abandon(c, events);

@@ -24,10 +24,20 @@ void outbound_rebind(struct outbound *o, struct request *request)
 	outbound_start(o, request);
 }
 
-static bool outbound_same(const struct wire_facts *a, const struct wire_facts *b)
+/*
+ * Is `sent` the same request as `served`? The uwsgi protocol is spoken by front ends only, and its
+ * path has been decoded and normalised on the way; HTTP is also what an application asks other
+ * services by, so there the path must be the very same.
+ */
+static bool outbound_same(const struct request *sent, const struct request *served)
 {
-	return a->path_full_len == b->path_full_len && strcmp(a->method, b->method) == 0 &&
-	       strcmp(a->path, b->path) == 0;
+	const struct wire_facts *a = request_facts(sent), *b = request_facts(served);
+
+	if (strcmp(a->method, b->method) != 0)
+		return false;
+	return sent->protocol == WIRE_UWSGI ||
+	       (a->path_full_len == b->path_full_len && a->path_len == b->path_len &&
+		memcmp(a->path, b->path, a->path_len) == 0);
 }
 
 static bool outbound_judge(struct outbound *o, bool same)
@@ -68,5 +78,5 @@ bool outbound_sent(struct outbound *o, const void *bytes, size_t len)
 	if (p->protocol == WIRE_UWSGI ? p->in.uwsgi.stage == UWSGI_HEAD :
 					p->in.http1.stage == HTTP1_HEAD)
 		return false;
-	return outbound_judge(o, outbound_same(request_facts(p), request_facts(o->request)));
+	return outbound_judge(o, outbound_same(p, o->request));
 }

@@ -242,6 +242,19 @@ static void interim_answers_do_not_end_it(void)
 	close_all();
 }
 
+static void a_body_withheld_after_the_answer_is_not_waited_for(void)
+{
+	connect_pair();
+	in("POST /big HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n");
+	out("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n");
+	CHECK(strstr(happened, "finished /big") != NULL);
+	in("GET /next HTTP/1.1\r\n\r\n");
+	out(RESPONSE);
+	CHECK(strstr(happened, "finished /next") != NULL);
+	close_server();
+	close_all();
+}
+
 static void other_protocols_are_never_looked_at_again(void)
 {
 	connect_pair();
@@ -341,6 +354,31 @@ static void a_relayed_request_makes_a_proxy(void)
 	len = sizeof(a);
 	getsockname(upstream, (struct sockaddr *)&a, &len);
 	CHECK_INT(last_finished.upstream.u.in.sin_port, a.sin_port);
+	close_server();
+	track_closed(track_closing(upstream));
+	close(upstream);
+	close_all();
+}
+
+static void a_front_ends_uwsgi_packet_makes_a_proxy_whatever_its_path(void)
+{
+	/* modifier1 0, size 42, modifier2 0; PATH_INFO is decoded and normalised by the front end. */
+	static const char packet[] = "\0\x2a\0\0"
+				     "\x0e\0REQUEST_METHOD\x03\0GET"
+				     "\x09\0PATH_INFO\x08\0/a/../d ";
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	int upstream = socket(AF_INET, SOCK_STREAM, 0);
+
+	connect_pair();
+	getsockname(listener, (struct sockaddr *)&a, &len);
+	in("GET /a/%2e%2e/d%20 HTTP/1.1\r\n\r\n");
+	CHECK(connect(upstream, (struct sockaddr *)&a, sizeof(a)) == 0);
+	track_connected(upstream);
+	CHECK_INT(sizeof(packet) - 1, 4 + 42);
+	track_sent(upstream, packet, sizeof(packet) - 1);
+	out(RESPONSE);
+	CHECK_INT(last_finished.role, REQUEST_PROXY);
 	close_server();
 	track_closed(track_closing(upstream));
 	close(upstream);
@@ -501,12 +539,14 @@ int main(void)
 		TAP_TEST(heads_cut_at_every_byte_are_one_request),
 		TAP_TEST(a_body_left_unread_is_not_the_next_request),
 		TAP_TEST(interim_answers_do_not_end_it),
+		TAP_TEST(a_body_withheld_after_the_answer_is_not_waited_for),
 		TAP_TEST(other_protocols_are_never_looked_at_again),
 		TAP_TEST(files_that_look_like_requests_are_not),
 		TAP_TEST(a_socket_never_accepted_is_judged_by_its_first_bytes),
 		TAP_TEST(a_number_handed_out_again_is_a_new_connection),
 		TAP_TEST(waiting_for_new_work_puts_it_down),
 		TAP_TEST(a_relayed_request_makes_a_proxy),
+		TAP_TEST(a_front_ends_uwsgi_packet_makes_a_proxy_whatever_its_path),
 		TAP_TEST(an_event_loops_turn_does_not_mix_up_upstreams),
 		TAP_TEST(asking_another_service_makes_no_proxy),
 		TAP_TEST(a_duplicate_keeps_the_connection_open),

@@ -33,7 +33,7 @@ static int ranges_at(const uint8_t *table, size_t len, int first_line, int32_t l
 	int64_t end = 0;
 
 	for (size_t i = 0; i + 1 < len; i += 2) {
-		int delta = (int8_t)table[i + 1];
+		int delta = table[i + 1] < 128 ? table[i + 1] : table[i + 1] - 256;
 
 		if (delta != NO_LINE)
 			line = lines_add(line, delta);
@@ -89,7 +89,7 @@ static int locations_at(const uint8_t *table, size_t len, int first_line, int32_
 			line = lines_add(line, cursor_signed_varint(&cursor));
 		else if (kind >= ONE_LINE_0 && kind <= ONE_LINE_2)
 			line = lines_add(line, (int)(kind - ONE_LINE_0));
-		end += ((first & 7) + 1) * 2;
+		end += 2 * (int64_t)((first & 7) + 1);
 		if (lasti < end)
 			return none ? first_line : line;
 		while (cursor.at < cursor.end && !(*cursor.at & 128))

@@ -25,6 +25,8 @@ struct walk {
 	uintptr_t last_shim;
 	struct python_frame *frames;
 	size_t max, n;
+	size_t whole;	/* frames of native activations that were walked to their end */
+	bool beginning; /* the newest frame has not begun, or is being resumed or suspended */
 };
 
 enum frame_kind {
@@ -272,51 +274,65 @@ static bool activation_end(struct walk *walk, uintptr_t *cframe, const struct fr
 	return true;
 }
 
-static enum chain_end walk_chain(struct walk *walk, uintptr_t cframe, uintptr_t address)
+/* Adds a frame's code to what was found; CHAIN_ROOT while there is nothing against going on. */
+static enum chain_end frame_add(struct walk *walk, const struct frame *frame)
 {
 	const struct cpython_layout *layout = walk->layout;
-	size_t whole = 0, steps = 0; /* whole: frames of activations walked to their end */
-	bool newest = true, beginning = false, doubtful = true;
+	bool newest = walk->n == 0;
+
+	if (!newest && !frame->running)
+		return CHAIN_TORN;
+	if (walk->n == walk->max)
+		return CHAIN_CUT;
+	walk->frames[walk->n++] = (struct python_frame){
+		.code = codes_intern(layout, frame->code),
+		.lasti = frame->lasti,
+	};
+	if (!newest)
+		return CHAIN_ROOT;
+	walk->beginning = layout->late_link && (frame->lasti < 0 || !frame->running);
+	return walk->beginning && !frame->entry && !link_proven(walk, frame) ? CHAIN_CUT
+									     : CHAIN_ROOT;
+}
+
+/* Nothing from the last native activation on can be believed, but for a newest frame that has not
+ * begun: it is right whatever its link. */
+static enum chain_end chain_torn(struct walk *walk)
+{
+	walk->n = walk->whole == 0 && walk->beginning ? 1 : walk->whole;
+	return walk->n ? CHAIN_CUT : CHAIN_TORN;
+}
+
+static enum chain_end walk_chain(struct walk *walk, uintptr_t cframe, uintptr_t address)
+{
+	size_t steps = 0;
 	struct frame frame;
 
 	for (address = newest_frame(walk, address); address; address = frame.previous) {
+		/* What runs keeps its callers alive. */
+		bool doubtful = walk->n == 0 || (walk->n == 1 && walk->beginning);
 		enum frame_kind kind = frame_look(walk, address, doubtful, &frame);
 		uintptr_t entry = kind == FRAME_SHIM ? address : cframe;
+		enum chain_end end;
 
 		if (kind == FRAME_BAD || ++steps > 2 * walk->max + 2)
-			goto torn;
+			return chain_torn(walk);
 		if (kind == FRAME_PYTHON) {
-			if (!newest && !frame.running)
-				goto torn;
-			if (walk->n == walk->max)
-				return CHAIN_CUT;
-			walk->frames[walk->n++] = (struct python_frame){
-				.code = codes_intern(layout, frame.code),
-				.lasti = frame.lasti,
-			};
-			beginning |=
-				newest && layout->late_link && (frame.lasti < 0 || !frame.running);
-			if (newest && beginning && !frame.entry && !link_proven(walk, &frame))
-				return CHAIN_CUT;
-			newest = false;
-			/* What runs keeps its callers alive. */
-			doubtful = beginning && walk->n == 1;
+			end = frame_add(walk, &frame);
+			if (end != CHAIN_ROOT)
+				return end == CHAIN_TORN ? chain_torn(walk) : end;
 		}
 		if (kind == FRAME_SHIM || frame.entry) {
 			if (!activation_end(walk, &cframe, &frame))
-				goto torn;
-			if (walk->n > whole)
+				return chain_torn(walk);
+			if (walk->n > walk->whole)
 				walk->frames[walk->n - 1].entry = entry;
-			whole = walk->n;
+			walk->whole = walk->n;
 		} else if (!frame.previous) {
-			goto torn;
+			return chain_torn(walk);
 		}
 	}
 	return CHAIN_ROOT;
-torn:
-	/* A newest frame that has not begun is right by itself, whatever its link. */
-	walk->n = whole == 0 && beginning ? 1 : whole;
-	return walk->n ? CHAIN_CUT : CHAIN_TORN;
 }
 
 enum python_result walk_stack_frames(const struct runtime *runtime, uintptr_t state,
