@@ -65,6 +65,13 @@ static void flush(struct profile_writer *w)
 }
 
 /* The buffer leaves only when it is full, so that the sum always sees whole words. */
+static void put_full(struct profile_writer *w)
+{
+	w->sum = profile_sum_add(w->sum, w->buffer, sizeof(w->buffer));
+	w->sum_bytes += sizeof(w->buffer);
+	flush(w);
+}
+
 static void put(struct profile_writer *w, const void *bytes, size_t len)
 {
 	const uint8_t *from = bytes;
@@ -78,12 +85,17 @@ static void put(struct profile_writer *w, const void *bytes, size_t len)
 		w->buffered += n;
 		from += n;
 		len -= n;
-		if (w->buffered == sizeof(w->buffer)) {
-			w->sum = profile_sum_add(w->sum, w->buffer, sizeof(w->buffer));
-			w->sum_bytes += sizeof(w->buffer);
-			flush(w);
-		}
+		if (w->buffered == sizeof(w->buffer))
+			put_full(w);
 	}
+}
+
+/* Most of what is written: keys, lengths, ids. */
+static void put_byte(struct profile_writer *w, uint8_t byte)
+{
+	w->buffer[w->buffered++] = byte;
+	if (w->buffered == sizeof(w->buffer))
+		put_full(w);
 }
 
 static size_t varint_len(uint64_t value)
@@ -97,15 +109,9 @@ static size_t varint_len(uint64_t value)
 
 static void put_varint(struct profile_writer *w, uint64_t value)
 {
-	uint8_t bytes[10];
-	size_t len = 0;
-
-	while (value >= 0x80) {
-		bytes[len++] = (uint8_t)value | 0x80;
-		value >>= 7;
-	}
-	bytes[len++] = (uint8_t)value;
-	put(w, bytes, len);
+	for (; value >= 0x80; value >>= 7)
+		put_byte(w, (uint8_t)value | 0x80);
+	put_byte(w, (uint8_t)value);
 }
 
 /* All field numbers are below 16: a key is one byte. */
@@ -225,19 +231,35 @@ static bool is_plain(char c)
 	return byte > 0x20 && byte != 0x7f && byte != '%';
 }
 
+/* How many bytes can stand as they are. */
+static size_t plain_run(const char *value, size_t len)
+{
+	size_t run = 0;
+
+	while (run < len && is_plain(value[run])) {
+		unsigned n = (uint8_t)value[run] < 0x80 ? 1 :
+							  utf8_next(value + run, len - run, NULL);
+
+		if (!n)
+			break;
+		run += n;
+	}
+	return run;
+}
+
 /* Percent-encodes into the file, or only measures (w NULL). */
 static size_t encode_value(struct profile_writer *w, const char *value, size_t len)
 {
 	size_t out = 0;
 
 	for (size_t i = 0; i < len;) {
-		unsigned n = utf8_next(value + i, len - i, NULL);
+		size_t run = plain_run(value + i, len - i);
 
-		if (n && is_plain(value[i])) {
+		if (run) {
 			if (w)
-				put(w, value + i, n);
-			out += n;
-			i += n;
+				put(w, value + i, run);
+			out += run;
+			i += run;
 			continue;
 		}
 		if (w) {

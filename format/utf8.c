@@ -1,5 +1,7 @@
 #include "format/utf8.h"
 
+#include <string.h>
+
 unsigned utf8_next(const char *bytes, size_t len, uint32_t *point)
 {
 	const uint8_t *b = (const uint8_t *)bytes;
@@ -43,8 +45,18 @@ size_t utf8_valid(const char *bytes, size_t len)
 	size_t used = 0;
 
 	while (used < len) {
-		unsigned n = utf8_next(bytes + used, len - used, NULL);
+		uint64_t word;
+		unsigned n;
 
+		/* Eight ASCII characters at a time: most text is nothing else. */
+		if (len - used >= sizeof(word)) {
+			memcpy(&word, bytes + used, sizeof(word));
+			if (!(word & UINT64_C(0x8080808080808080))) {
+				used += sizeof(word);
+				continue;
+			}
+		}
+		n = utf8_next(bytes + used, len - used, NULL);
 		if (!n)
 			break;
 		used += n;

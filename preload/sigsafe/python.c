@@ -155,5 +155,7 @@ enum python_result python_walk(struct python_thread *thread, uintptr_t sp, uintp
 	state = thread_find(&answer->runtime, thread, &stack);
 	if (!state)
 		return PYTHON_NONE;
+	if (answer->runtime.layout->chain == CHAIN_HEAP)
+		return walk_heap_frames(&answer->runtime, state, &stack, frames, max, n);
 	return walk_stack_frames(&answer->runtime, state, &stack, frames, max, n);
 }

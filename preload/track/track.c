@@ -21,6 +21,7 @@ static struct pool outbound_pool = { .object_size = (sizeof(struct outbound) + 1
 static __thread struct {
 	struct request *current;
 	struct request *ended; /* ended on this thread, to be let go at its next quiet moment */
+	uint32_t tid;          /* 0: not asked for yet */
 } self;
 
 void track_start(const struct track_callbacks *cb)
@@ -154,7 +155,9 @@ static void track_ended(struct connection *c, struct request *r)
 {
 	struct request *older = NULL;
 
-	r->end_tid = (uint32_t)raw_gettid();
+	if (!self.tid)
+		self.tid = (uint32_t)raw_gettid();
+	r->end_tid = self.tid;
 	if (self.current == r)
 		track_put_down();
 	if (!c || track_client_has_all(r)) {
@@ -623,6 +626,7 @@ unsigned track_postfork_child(void)
 	unsigned lost = self.current != NULL;
 
 	self.current = self.ended = NULL;
+	self.tid = 0;
 	pool_postfork_child(&connection_pool);
 	pool_postfork_child(&outbound_pool);
 	connection_postfork_child();

@@ -37,8 +37,10 @@ struct cpython_layout {
 	bool init_frames; /* calls of classes have a frame without source, all three names the same */
 	uint8_t tag_bits; /* low bits of a frame's code pointer that are not address */
 
+	uint8_t instruction_unit; /* bytes that a frame's instruction number stands for (CHAIN_HEAP) */
+
 	/* What types say of themselves; a build where they differ is not the one described here. */
-	uint16_t code_basicsize, generator_basicsize, text_basicsize;
+	uint16_t code_basicsize, generator_basicsize, text_basicsize, frame_basicsize;
 
 	struct {
 		uint16_t interpreters, next_id, current_thread;

@@ -8,7 +8,7 @@ enum { INTERPRETERS_MAX = 1024, LIST_ATTEMPTS = 5 };
 
 struct names {
 	uintptr_t variables, version, version_text, code, generator, coroutine, async_generator,
-		text, none, this_thread;
+		text, frame, none, this_thread;
 };
 
 static bool names_find(struct names *names)
@@ -22,6 +22,7 @@ static bool names_find(struct names *names)
 		{ "PyCoro_Type", &names->coroutine },
 		{ "PyAsyncGen_Type", &names->async_generator },
 		{ "PyUnicode_Type", &names->text },
+		{ "PyFrame_Type", &names->frame },
 		{ "_Py_NoneStruct", &names->none },
 		{ "PyGILState_GetThisThreadState", &names->this_thread },
 	};
@@ -79,6 +80,9 @@ static const char *objects_check(const struct runtime *runtime)
 		return "its strings have another size than this version's";
 	if (!basicsize_is(runtime->generator_types[0], layout->generator_basicsize))
 		return "its generators have another size than this version's";
+	if (layout->chain == CHAIN_HEAP &&
+	    !basicsize_is(runtime->frame_type, layout->frame_basicsize))
+		return "its frames have another size than this version's";
 	return NULL;
 }
 
@@ -115,6 +119,7 @@ enum runtime_state runtime_find(struct runtime *runtime, const char **reason)
 	runtime->variables = names.variables;
 	runtime->code_type = names.code;
 	runtime->text_type = names.text;
+	runtime->frame_type = names.frame;
 	runtime->none = names.none;
 	runtime->generator_types[0] = names.generator;
 	runtime->generator_types[1] = names.coroutine;
@@ -127,7 +132,8 @@ enum runtime_state runtime_find(struct runtime *runtime, const char **reason)
 		return RUNTIME_UNSUPPORTED;
 	*reason = "it lacks symbols that every known build exports";
 	if (!names.variables || !names.code || !names.generator || !names.coroutine ||
-	    !names.async_generator || !names.text || !names.none || !names.this_thread)
+	    !names.async_generator || !names.text || !names.frame || !names.none ||
+	    !names.this_thread)
 		return RUNTIME_UNSUPPORTED;
 	if (!peek_word(runtime->variables + runtime->layout->runtime.interpreters, &first))
 		return RUNTIME_UNSUPPORTED;

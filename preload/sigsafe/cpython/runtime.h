@@ -15,7 +15,7 @@ enum { RUNTIME_GENERATORS = 3 }; /* generators, coroutines, asynchronous generat
 struct runtime {
 	const struct cpython_layout *layout; /* NULL: none found, or one we cannot read */
 	uintptr_t variables;		     /* _PyRuntime */
-	uintptr_t code_type, text_type, none;
+	uintptr_t code_type, text_type, frame_type, none;
 	uintptr_t generator_types[RUNTIME_GENERATORS];
 	uintptr_t (*this_thread)(void); /* PyGILState_GetThisThreadState */
 	unsigned major, minor, micro;

@@ -23,6 +23,8 @@ enum {
 	SCANNED_A_SAMPLE = 8, /* on average, when there is never anything new in them */
 	KNOWN = 128,
 	KNOWN_BATCH = 16, /* looked at with one system call */
+	CANDIDATES = 24,
+	WORDS_LEN_MAX = 16384, /* bytes of stack; the word is among the first 200 most often */
 };
 
 /* Thread states that scans have seen, placed by address; they may be gone by now. Written by handlers
@@ -266,18 +268,86 @@ out:
 	return found.state;
 }
 
+/* ---- by words on the stack ---- */
+
+struct candidate {
+	uintptr_t state, frame;
+};
+
+/* Thread states that run Python now. */
+static __attribute__((noinline)) size_t candidates_find(const struct runtime *runtime,
+							struct candidate *candidates)
+{
+	const struct cpython_layout *layout = runtime->layout;
+	uintptr_t interpreter = 0;
+	size_t seen = 0, count = 0;
+	struct copy copy;
+
+	peek_word(runtime->variables + layout->runtime.interpreters, &interpreter);
+	for (size_t i = 0; i < INTERPRETERS_MAX && copy_structure(&copy, interpreter); i++) {
+		uintptr_t next = copy_word(&copy, layout->interpreter.next);
+		uintptr_t state = copy_word(&copy, layout->interpreter.threads);
+
+		for (; seen < SCANNED_MAX && count < CANDIDATES && copy_structure(&copy, state);
+		     seen++) {
+			uintptr_t frame = copy_word(&copy, layout->thread.frame);
+
+			if (frame && copy_word(&copy, layout->thread.interpreter) == interpreter)
+				candidates[count++] = (struct candidate){ state, frame };
+			state = copy_word(&copy, layout->thread.next);
+		}
+		interpreter = next;
+	}
+	return count;
+}
+
+/*
+ * Before 3.10 nothing that a thread state points to lies on the C stack. But the innermost native
+ * activation keeps its frame's address there, so the first word that is the newest frame of any
+ * thread state tells. With one interpreter the GIL-state API is right.
+ */
+static uintptr_t find_by_words(const struct runtime *runtime, const struct c_stack *stack)
+{
+	const struct cpython_layout *layout = runtime->layout;
+	struct candidate candidates[CANDIDATES];
+	uintptr_t interpreter = 0, next = 0, filter = 0;
+	size_t count;
+
+	peek_word(runtime->variables + layout->runtime.interpreters, &interpreter);
+	peek_word(interpreter + layout->interpreter.next, &next);
+	if (!next)
+		return runtime->this_thread();
+	count = candidates_find(runtime, candidates);
+	for (size_t i = 0; i < count; i++)
+		filter |= (uintptr_t)1 << (candidates[i].frame >> 4 & 63);
+	for (uintptr_t at = (stack->sp + 7) & ~(uintptr_t)7;
+	     c_stack_has(stack, at, 8) && at - stack->sp < WORDS_LEN_MAX; at += 8) {
+		uintptr_t word = load_word(at);
+
+		if (!(filter >> (word >> 4 & 63) & 1))
+			continue;
+		for (size_t i = 0; i < count; i++)
+			if (candidates[i].frame == word)
+				return candidates[i].state;
+	}
+	return 0;
+}
+
+static uintptr_t readable_state(const struct runtime *runtime, uintptr_t state)
+{
+	return load_plausible(state) && peek_ok(state, runtime->layout->thread.size) ? state : 0;
+}
+
 uintptr_t thread_find(const struct runtime *runtime, struct python_thread *memory,
 		      const struct c_stack *stack)
 {
-	uintptr_t state;
-
 	switch (runtime->layout->thread_rule) {
 	case THREAD_BY_CFRAME:
 		return find_by_cframe(runtime, memory, stack);
 	case THREAD_BY_API:
-		state = runtime->this_thread();
-		return load_plausible(state) && peek_ok(state, runtime->layout->thread.size) ? state
-											     : 0;
+		return readable_state(runtime, runtime->this_thread());
+	case THREAD_BY_WORDS:
+		return readable_state(runtime, find_by_words(runtime, stack));
 	default:
 		return 0;
 	}

@@ -15,4 +15,10 @@ enum python_result walk_stack_frames(const struct runtime *runtime, uintptr_t st
 				     const struct c_stack *stack, struct python_frame *frames,
 				     size_t max, size_t *n);
 
+/* Frames of the versions where each is an object (3.8 to 3.10). Without an entry for those before 3.10:
+ * there each frame is one native activation, and the two are told apart by symbols. */
+enum python_result walk_heap_frames(const struct runtime *runtime, uintptr_t state,
+				    const struct c_stack *stack, struct python_frame *frames,
+				    size_t max, size_t *n);
+
 #endif

@@ -261,16 +261,19 @@ static uintptr_t cframe_before(const struct walk *walk, uintptr_t cframe)
 }
 
 /* The oldest frame of a native activation: its link must agree with the one the activation keeps. */
-static bool activation_end(struct walk *walk, uintptr_t *cframe, const struct frame *frame)
+static bool activation_end(struct walk *walk, uintptr_t *cframe, const struct frame *frame,
+			   uintptr_t entry)
 {
-	uintptr_t before;
+	if (*cframe) {
+		uintptr_t before = cframe_before(walk, *cframe);
 
-	if (!*cframe)
-		return true;
-	before = cframe_before(walk, *cframe);
-	if (!before || load_word(before + walk->layout->cframe.frame) != frame->previous)
-		return false;
-	*cframe = before;
+		if (!before || load_word(before + walk->layout->cframe.frame) != frame->previous)
+			return false;
+		*cframe = before;
+	}
+	if (walk->n > walk->whole)
+		walk->frames[walk->n - 1].entry = entry;
+	walk->whole = walk->n;
 	return true;
 }
 
@@ -323,11 +326,8 @@ static enum chain_end walk_chain(struct walk *walk, uintptr_t cframe, uintptr_t 
 				return end == CHAIN_TORN ? chain_torn(walk) : end;
 		}
 		if (kind == FRAME_SHIM || frame.entry) {
-			if (!activation_end(walk, &cframe, &frame))
+			if (!activation_end(walk, &cframe, &frame, entry))
 				return chain_torn(walk);
-			if (walk->n > walk->whole)
-				walk->frames[walk->n - 1].entry = entry;
-			walk->whole = walk->n;
 		} else if (!frame.previous) {
 			return chain_torn(walk);
 		}
