@@ -78,8 +78,7 @@ static void track_put_down(void)
 	if (!r)
 		return;
 	self.current = NULL;
-	if (r->profiled)
-		callbacks->paused(r);
+	callbacks->paused(r);
 	track_drop_hold(r);
 	request_unref(r);
 }
@@ -105,9 +104,14 @@ static void track_take_up(struct request *r)
 	}
 	track_put_down();
 	track_let_go_of_ended();
+	/* Without a profile nobody asks who works for it, and a thread that ends would not let go of it. */
+	if (!r->profiled) {
+		track_drop_hold(r);
+		request_unref(r);
+		return;
+	}
 	self.current = r;
-	if (r->profiled)
-		callbacks->resumed(r);
+	callbacks->resumed(r);
 }
 
 /* A request that another thread has ended is no longer ours to work for. */
@@ -160,7 +164,7 @@ static void track_ended(struct connection *c, struct request *r)
 	r->end_tid = self.tid;
 	if (self.current == r)
 		track_put_down();
-	if (!c || track_client_has_all(r)) {
+	if (!c || !r->profiled || track_client_has_all(r)) {
 		track_release(r);
 		request_unref(r);
 		return;

@@ -73,7 +73,7 @@ void track_epoll_added(int epoll_fd, int fd);
 /* The thread or the process ends: whatever it holds is let go and announced. */
 void track_thread_ends(void);
 
-/* The request that the calling thread works for, or NULL. */
+/* The profiled request that the calling thread works for, or NULL. */
 struct request *track_current(void);
 
 /* In a forked child: open requests are the parent's. Returns how many this thread was working for (0 or 1). */

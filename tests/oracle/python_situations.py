@@ -712,10 +712,7 @@ def sub_interpreters():
     )
     for where in ("here", "thread"):
         read, write = os.pipe()
-        try:
-            number = interpreters.create("legacy")
-        except TypeError:
-            number = interpreters.create(isolated=False)
+        number = python_probe.new_interpreter(interpreters)
 
         def run():
             probe("before the sub-interpreter")

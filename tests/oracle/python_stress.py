@@ -135,7 +135,7 @@ def without_gil():
 def sub_interpreter():
     if not interpreters or sys.version_info >= (3, 12):
         return
-    one = interpreters.create(isolated=False)
+    one = python_probe.new_interpreter(interpreters)
     interpreters.run_string(one, "def in_sub(n):\n  return in_sub(n - 1) if n else 0\nfor i in range(30): in_sub(i)\n")
     interpreters.destroy(one)
 
@@ -227,7 +227,7 @@ def speed(depth, distinct, warm):
     def leaf():
         if warm:
             found.append(held.oracle_bench(ctypes.byref(frames)) / rate)
-            assert frames.value == depth, frames
+            assert frames.value >= depth - 1, frames
         else:
             released.oracle_reset()
             spin()

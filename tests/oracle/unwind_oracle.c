@@ -292,6 +292,8 @@ __attribute__((constructor)) static void oracle_start(void)
 	*(void **)&oracle.get_reg = dlsym(libunwind, "_ULx86_64_get_reg");
 	*(void **)&oracle.backtrace = dlsym(libunwind, "unw_backtrace");
 	oracle.alone = getenv("ORACLE_ALONE") != NULL;
+	/* Its thread-local storage is made by malloc at the first use, which deadlocks in a handler. */
+	oracle.backtrace((void *[4]){ NULL }, 4);
 	modules_refresh();
 	sigfillset(&action.sa_mask);
 	sigaction(ORACLE_SIGNAL, &action, NULL);

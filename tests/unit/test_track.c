@@ -18,9 +18,10 @@ static void note(const char *what, const struct request *r)
 	snprintf(happened + at, LOG_MAX - at, "%s %s; ", what, request_facts(r)->path);
 }
 
+static bool profiling = true;
 static void began(struct request *r)
 {
-	r->profiled = true;
+	r->profiled = profiling;
 	/* The path is not known yet when only the first bytes have come: told by serial alone. */
 	strncat(happened, "began; ", LOG_MAX - strlen(happened) - 1);
 }
@@ -496,6 +497,19 @@ static void a_forked_child_serves_a_connection_it_inherited(void)
 	close_all();
 }
 
+static void switched_off_nobody_holds_a_request(void)
+{
+	profiling = false;
+	connect_pair();
+	in("GET /a HTTP/1.0\r\n\r\n");
+	CHECK(track_current() == NULL);
+	out("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	CHECK_STR(happened, "began; finished /a; ");
+	close_server();
+	close_all();
+	profiling = true;
+}
+
 static long resident_pages(void)
 {
 	long pages = -1, all;
@@ -553,6 +567,7 @@ int main(void)
 		TAP_TEST(bytes_that_cannot_be_seen_count),
 		TAP_TEST(a_forked_child_forgets_its_parents_requests),
 		TAP_TEST(a_forked_child_serves_a_connection_it_inherited),
+		TAP_TEST(switched_off_nobody_holds_a_request),
 		TAP_TEST(objects_are_used_again),
 	};
 

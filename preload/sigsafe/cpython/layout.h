@@ -49,7 +49,7 @@ struct cpython_layout {
 		uint16_t next, threads, id;
 	} interpreter;
 	struct {
-		uint16_t next, interpreter, frame, cframe, root_cframe, chunk, top, size;
+		uint16_t next, interpreter, id, frame, cframe, root_cframe, chunk, top, size;
 	} thread;
 	struct {
 		uint16_t frame, previous;

@@ -23,7 +23,7 @@ enum {
 	SCANNED_A_SAMPLE = 8, /* on average, when there is never anything new in them */
 	KNOWN = 128,
 	KNOWN_BATCH = 16, /* looked at with one system call */
-	CANDIDATES = 24,
+	CANDIDATES = 20,
 	WORDS_LEN_MAX = 16384, /* bytes of stack; the word is among the first 200 most often */
 };
 
@@ -272,14 +272,16 @@ out:
 
 struct candidate {
 	uintptr_t state, frame;
+	bool own; /* made by this thread */
 };
 
-/* Thread states that run Python now. */
+/* Thread states that run Python now; *own: is there one, running or not, that this thread made? */
 static __attribute__((noinline)) size_t candidates_find(const struct runtime *runtime,
-							struct candidate *candidates)
+							struct candidate *candidates, bool *own)
 {
 	const struct cpython_layout *layout = runtime->layout;
-	uintptr_t interpreter = 0;
+	uintptr_t interpreter = 0,
+		  self = (uintptr_t)__builtin_thread_pointer(); /* pthread_self() */
 	size_t seen = 0, count = 0;
 	struct copy copy;
 
@@ -290,10 +292,14 @@ static __attribute__((noinline)) size_t candidates_find(const struct runtime *ru
 
 		for (; seen < SCANNED_MAX && count < CANDIDATES && copy_structure(&copy, state);
 		     seen++) {
-			uintptr_t frame = copy_word(&copy, layout->thread.frame);
+			uintptr_t id = 0, frame = copy_word(&copy, layout->thread.frame);
 
+			/* The rest of the structure was there a moment ago: a proof for the page will do. */
+			peek_word(state + layout->thread.id, &id);
+			*own |= id == self;
 			if (frame && copy_word(&copy, layout->thread.interpreter) == interpreter)
-				candidates[count++] = (struct candidate){ state, frame };
+				candidates[count++] =
+					(struct candidate){ state, frame, id == self };
 			state = copy_word(&copy, layout->thread.next);
 		}
 		interpreter = next;
@@ -303,21 +309,25 @@ static __attribute__((noinline)) size_t candidates_find(const struct runtime *ru
 
 /*
  * Before 3.10 nothing that a thread state points to lies on the C stack. But the innermost native
- * activation keeps its frame's address there, so the first word that is the newest frame of any
- * thread state tells. With one interpreter the GIL-state API is right.
+ * activation keeps its frame's address there, so the first word that is the newest frame of a
+ * thread state tells. The collector has everybody's frames in its hands; it runs attached, so for
+ * the attached state any word counts. And a thread that made thread states uses those (uwsgi makes
+ * all of them on one thread). With one interpreter the GIL-state API is right.
  */
 static uintptr_t find_by_words(const struct runtime *runtime, const struct c_stack *stack)
 {
 	const struct cpython_layout *layout = runtime->layout;
 	struct candidate candidates[CANDIDATES];
-	uintptr_t interpreter = 0, next = 0, filter = 0;
+	uintptr_t interpreter = 0, next = 0, attached = 0, filter = 0, first = 0;
+	bool own = false;
 	size_t count;
 
 	peek_word(runtime->variables + layout->runtime.interpreters, &interpreter);
 	peek_word(interpreter + layout->interpreter.next, &next);
 	if (!next)
 		return runtime->this_thread();
-	count = candidates_find(runtime, candidates);
+	peek_word(runtime->variables + layout->runtime.current_thread, &attached);
+	count = candidates_find(runtime, candidates, &own);
 	for (size_t i = 0; i < count; i++)
 		filter |= (uintptr_t)1 << (candidates[i].frame >> 4 & 63);
 	for (uintptr_t at = (stack->sp + 7) & ~(uintptr_t)7;
@@ -326,11 +336,16 @@ static uintptr_t find_by_words(const struct runtime *runtime, const struct c_sta
 
 		if (!(filter >> (word >> 4 & 63) & 1))
 			continue;
-		for (size_t i = 0; i < count; i++)
-			if (candidates[i].frame == word)
-				return candidates[i].state;
+		for (size_t i = 0; i < count; i++) {
+			if (candidates[i].frame != word || candidates[i].own != own)
+				continue;
+			if (candidates[i].state == attached)
+				return attached;
+			if (!first)
+				first = candidates[i].state;
+		}
 	}
-	return 0;
+	return first;
 }
 
 static uintptr_t readable_state(const struct runtime *runtime, uintptr_t state)

@@ -23,6 +23,7 @@ static const struct cpython_layout cpython_3_10 = {
 	.interpreter = { .next = 0, .threads = 8, .id = 24 },
 	.thread = { .next = 8,
 		    .interpreter = 16,
+		    .id = 176,
 		    .frame = 24,
 		    .cframe = 48,
 		    .root_cframe = 264,

@@ -23,6 +23,7 @@ static const struct cpython_layout cpython_3_11 = {
 	.interpreter = { .next = 0, .threads = 16, .id = 48 },
 	.thread = { .next = 8,
 		    .interpreter = 16,
+		    .id = 152,
 		    .frame = CPYTHON_NOWHERE,
 		    .cframe = 56,
 		    .root_cframe = 336,

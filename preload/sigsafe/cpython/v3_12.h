@@ -23,6 +23,7 @@ static const struct cpython_layout cpython_3_12 = {
 	.interpreter = { .next = 0, .threads = 72, .id = 8 },
 	.thread = { .next = 8,
 		    .interpreter = 16,
+		    .id = 136,
 		    .frame = CPYTHON_NOWHERE,
 		    .cframe = 56,
 		    .root_cframe = 272,

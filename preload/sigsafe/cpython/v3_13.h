@@ -25,6 +25,7 @@ static const struct cpython_layout cpython_3_13 = {
 	.interpreter = { .next = 7264, .threads = 7344, .id = 7272 },
 	.thread = { .next = 8,
 		    .interpreter = 16,
+		    .id = 152,
 		    .frame = 72,
 		    .cframe = CPYTHON_NOWHERE,
 		    .root_cframe = CPYTHON_NOWHERE,

@@ -23,6 +23,7 @@ static const struct cpython_layout cpython_3_9 = {
 	.interpreter = { .next = 0, .threads = 8, .id = 24 },
 	.thread = { .next = 8,
 		    .interpreter = 16,
+		    .id = 176,
 		    .frame = 24,
 		    .cframe = CPYTHON_NOWHERE,
 		    .root_cframe = CPYTHON_NOWHERE,
