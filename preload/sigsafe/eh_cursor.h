@@ -40,7 +40,7 @@ static inline uint64_t eh_unsigned(struct eh_cursor *c, size_t size)
 
 static inline int64_t eh_signed(struct eh_cursor *c, size_t size)
 {
-	unsigned unused = 64 - 8 * (unsigned)size;
+	unsigned unused = (64 - 8 * (unsigned)size) & 63;
 
 	return (int64_t)(eh_unsigned(c, size) << unused) >> unused;
 }

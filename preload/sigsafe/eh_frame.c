@@ -91,7 +91,8 @@ static bool cie_parse(uintptr_t address, uintptr_t low, uintptr_t high, struct e
 		if (letter == '\0')
 			break;
 	}
-	if (version == 4 && (eh_byte(&c) != sizeof(uintptr_t) || eh_byte(&c) != 0))
+	/* Size of an address, then of a segment selector. */
+	if (version == 4 && eh_unsigned(&c, 2) != sizeof(uintptr_t))
 		return false;
 	*cie = (struct eh_cie){ .code_align = eh_uleb(&c), .pointer_encoding = EH_PE_ABSPTR };
 	cie->data_align = eh_sleb(&c);

@@ -93,7 +93,7 @@ static const char *intern_without_deleted(const char *bytes, size_t len)
 
 const char *module_path_exe(void)
 {
-	char exe[PATH_MAX];
+	char exe[PATH_MAX] = { 0 };
 	ssize_t len = raw_readlink("/proc/self/exe", exe, sizeof(exe));
 
 	if (len <= 0 || exe[0] != '/')
@@ -131,7 +131,7 @@ static const char *maps_line_path(const char *line, uintptr_t address)
 
 const char *module_path_at(uintptr_t address)
 {
-	char buf[PATH_MAX + 128]; /* the longest line fits */
+	char buf[PATH_MAX + 128] = { 0 }; /* the longest line fits */
 	const char *found = NULL;
 	size_t have = 0, total = 0;
 	int fd = raw_open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);

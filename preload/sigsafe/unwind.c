@@ -73,7 +73,7 @@ static int step_packed(struct walk *w, unwind_rule rule, uintptr_t *frame_cfa)
 	origin = unwind_rule_origin(rule, cfa, registers->r[STACK_RBP]);
 	for (const uint8_t *column = column_register; saves != 0; saves >>= 4, column++) {
 		if ((saves & 15) &&
-		    !stack_word(&w->stack, origin - 8 * (saves & 15), &registers->r[*column]))
+		    !stack_word(&w->stack, origin - 8UL * (saves & 15), &registers->r[*column]))
 			return UNWIND_BAD_STACK;
 	}
 	*frame_cfa = cfa;
@@ -317,7 +317,7 @@ static size_t step_simple(struct walk *w, struct unwind_frame *frames, size_t ma
 		frames[n++] = (struct unwind_frame){ .pc = pc, .cfa = 0, .exact = exact };
 		if (cfa <= rsp || cfa > w->highest ||
 		    !stack_word(&w->stack, cfa - 8, &return_address) ||
-		    !stack_word(&w->stack, cfa - 8 - 8 * words, &saved)) {
+		    !stack_word(&w->stack, cfa - 8 - 8UL * words, &saved)) {
 			*ended = UNWIND_BAD_STACK;
 			break;
 		}

@@ -124,7 +124,7 @@ static bool pack_save(const struct eh_rule *rule, eh_cell cell, int *from_rbp, u
 	default:
 		return false;
 	}
-	if (below <= 0 || below > 15 * 8 || below % 8 != 0)
+	if (below <= 0 || below > (int64_t)15 * 8 || below % 8 != 0)
 		return false;
 	*words = (uint64_t)below / 8;
 	return true;

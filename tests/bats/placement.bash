@@ -38,3 +38,21 @@ placement_database() {
 provider_id() { printf '%08x-0000-4000-8000-%012x' "$1" "$1"; }
 
 PLACEMENT_HEADERS=(--header "X-Auth-Token: admin" --header "OpenStack-API-Version: placement 1.39")
+
+# placement_warm PORT LOG PROCESSES: one request after the other until each uwsgi process has served
+# some. Placement's first requests must not come at once: oslo.log gives logging a lock of eventlet's,
+# which native threads that wait for it at the same time break ("greenlet.error: cannot switch to a
+# different thread"), with or without us; it is taken only where nothing was logged before.
+placement_warm() {
+	local port=$1 log=$2 processes=$3 path round
+	for ((round = 0; round < 200; round++)); do
+		for path in "" "/$(provider_id 0)" "/$(provider_id 0)/inventories"; do
+			echo "/resource_providers$path"
+		done | load_client --port "$port" "${PLACEMENT_HEADERS[@]}" >/dev/null
+		# A process that has served 6 requests has most likely had each kind.
+		[ "$(sed -nE 's/^\[pid: ([0-9]+)\|.*/\1/p' "$log" | sort | uniq -c | awk '$1 >= 6' | wc -l)" -lt "$processes" ] ||
+			return 0
+	done
+	echo "not all of $processes processes served requests" >&2
+	return 1
+}

@@ -112,7 +112,7 @@ build || {
 }
 export PYTHON_ORACLE=$OUT/python_oracle.so PYTHONDONTWRITEBYTECODE=1
 
-files=60
+files=30
 [ "$SECONDS_EACH" -lt 60 ] || files=0
 for python in ${PYTHONS:-/usr/bin/python3 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python3}; do
 	if ! version=$("$python" -c 'import ctypes, sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null); then

@@ -27,4 +27,9 @@ static inline bool c_stack_has(const struct c_stack *stack, uintptr_t address, u
 uintptr_t thread_find(const struct runtime *runtime, struct python_thread *memory,
 		      const struct c_stack *stack);
 
+/* The two ways that need more than a call, by enum cpython_thread_rule. */
+uintptr_t thread_by_cframe(const struct runtime *runtime, struct python_thread *memory,
+			   const struct c_stack *stack);
+uintptr_t thread_by_words(const struct runtime *runtime, const struct c_stack *stack);
+
 #endif
