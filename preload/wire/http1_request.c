@@ -61,14 +61,19 @@ static const char *take_method(struct http1_request *r, const char *at, const ch
 	return at + 1;
 }
 
-/* NULL at a line that ends before a version (HTTP/0.9, or no HTTP at all) and at a control byte. */
+/* NULL at a line that ends before a version (HTTP/0.9, or no HTTP at all). Other control bytes are
+ * what a lenient server takes as part of the target, so they are one here. */
 static const char *take_target(struct http1_request *r, const char *at, const char *end)
 {
 	at += target_feed(&r->target, &r->facts, at, (size_t)(end - at));
 	if (at == end)
 		return at;
-	if (*at != ' ' && *at != '\t')
+	if (*at == '\n' || *at == '\r' || *at == '\0')
 		return NULL;
+	if (*at != ' ') {
+		target_feed_odd(&r->target, &r->facts, at, 1);
+		return at + 1;
+	}
 	if (!target_is_empty(&r->target)) {
 		r->matched = 0;
 		r->state = VERSION;
