@@ -119,10 +119,10 @@ with open(sys.argv[1]) as file:
 whole = report["user_ns"]
 lines = [line for line in report["lines"] if "/placement/handlers/" in (line["file"] or "")]
 lines.sort(key=lambda line: line["total_cpu_ns"], reverse=True)
-for line in lines[:8]:
+for line in lines[:12]:
     print("  %5.1f %%  %s, %s:%d\n           %s" % (
         100.0 * line["total_cpu_ns"] / whole, line["name"],
         line["file"].partition("/dist-packages/")[2] or line["file"], line["line"],
         linecache.getline(line["file"], line["line"]).strip()))
-sys.exit(0 if any(line["name"] == "_serialize_links" for line in lines[:8]) else 1)
+sys.exit(0 if any(line["name"] == "_serialize_links" for line in lines[:12]) else 1)
 END

@@ -69,7 +69,7 @@ rooms_keep_to_their_arrows() {
 	only_includes preload/track preload/wire || bad=1
 	only_includes preload preload format || bad=1
 	only_includes tools/symbol tools/base || bad=1
-	only_includes tools/model tools/base format || bad=1
+	only_includes tools/model tools/base format tools/symbol/symbol.h || bad=1
 	only_includes tools tools format || bad=1
 	return $bad
 }

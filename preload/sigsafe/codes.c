@@ -22,7 +22,8 @@ enum {
 	FILENAME_SHARED = 8, /* references to one that belongs to a file with functions */
 	FILENAME_LEN_MAX = 1024,
 	NAME_LEN_MAX = 512,
-	LINE_TABLE_LEN_MAX = 65536 - 64, /* what one peek_ok can prove */
+	LINE_TABLE_LEN_MAX = 256 << 10,
+	PEEK_LEN = 32 << 10, /* one peek_ok proves twice that */
 };
 
 /*
@@ -149,8 +150,12 @@ static struct bytes bytes_open(const struct cpython_layout *layout, uintptr_t ob
 	if (!load_plausible(object) || !peek_ok(object, layout->bytes.data))
 		return bytes;
 	len = load_word(object + layout->bytes.length);
-	if (len > LINE_TABLE_LEN_MAX || !peek_ok(object + layout->bytes.data, len))
+	if (len > LINE_TABLE_LEN_MAX)
 		return bytes;
+	for (size_t at = 0; at < len; at += PEEK_LEN)
+		if (!peek_ok(object + layout->bytes.data + at,
+			     len - at < PEEK_LEN ? len - at : PEEK_LEN))
+			return bytes;
 	bytes.data = object + layout->bytes.data;
 	bytes.len = len;
 	return bytes;

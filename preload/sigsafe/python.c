@@ -10,7 +10,12 @@
 #include "preload/sigsafe/peek.h"
 #include "preload/sigsafe/raw.h"
 
-enum { TEXT_LEN_MAX = 128, ANSWERS = 8 };
+enum {
+	TEXT_LEN_MAX = 128,
+	ANSWERS = 8,
+	STACK_LEN_MAX =
+		256 << 20, /* else sp is on another stack, and what lies between is no stack */
+};
 
 /* What a search found. Not changed once published: handlers may be reading it. */
 struct answer {
@@ -28,6 +33,7 @@ static struct {
 	struct answer answers[ANSWERS];
 	unsigned next;
 	unsigned long long adds, subs; /* the loader's counts at the last search */
+	unsigned withdrawals;
 } python;
 
 /* ---- what is written into text ---- */
@@ -87,17 +93,13 @@ static bool answer_same(const struct answer *a, const struct answer *b)
 /* Could a search find anything that the last one did not? */
 static bool outdated(const struct answer *answer, struct symbols_epoch epoch)
 {
-	const struct runtime *runtime;
-	uintptr_t interpreters;
+	uintptr_t woken;
 
 	if (!answer || epoch.adds != __atomic_load_n(&python.adds, __ATOMIC_RELAXED) ||
 	    epoch.subs != __atomic_load_n(&python.subs, __ATOMIC_RELAXED))
 		return true;
-	runtime = &answer->runtime;
-	return answer->state == RUNTIME_ASLEEP &&
-	       peek_word(runtime->variables + runtime->layout->runtime.interpreters,
-			 &interpreters) &&
-	       interpreters != 0;
+	return answer->state == RUNTIME_ASLEEP && peek_word(answer->runtime.wakes, &woken) &&
+	       woken != 0;
 }
 
 /* One thread at a time; not one of a parent process whose turn fork has copied. */
@@ -113,6 +115,7 @@ void python_find(void)
 {
 	struct symbols_epoch epoch = symbols_epoch();
 	struct answer *current = __atomic_load_n(&python.current, __ATOMIC_ACQUIRE), *found;
+	unsigned withdrawals = __atomic_load_n(&python.withdrawals, __ATOMIC_SEQ_CST);
 	const char *reason = NULL;
 
 	if (!outdated(current, epoch) || !turn_take())
@@ -123,14 +126,23 @@ void python_find(void)
 	memset(found, 0, sizeof(*found));
 	found->state = runtime_find(&found->runtime, &reason);
 	answer_describe(found, reason);
-	current = __atomic_load_n(&python.current, __ATOMIC_ACQUIRE);
+	current = __atomic_load_n(&python.current, __ATOMIC_SEQ_CST);
 	if (!current || !answer_same(found, current)) {
-		__atomic_store_n(&python.current, found, __ATOMIC_RELEASE);
+		__atomic_store_n(&python.current, found, __ATOMIC_SEQ_CST);
 		python.next++;
 	}
+	/* A dlclose that began meanwhile may not have found this answer to withdraw. */
+	if (__atomic_load_n(&python.withdrawals, __ATOMIC_SEQ_CST) != withdrawals)
+		__atomic_store_n(&python.current, NULL, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&python.adds, epoch.adds, __ATOMIC_RELAXED);
 	__atomic_store_n(&python.subs, epoch.subs, __ATOMIC_RELAXED);
 	__atomic_store_n(&python.turn, 0, __ATOMIC_RELEASE);
+}
+
+void python_withdraw(void)
+{
+	__atomic_fetch_add(&python.withdrawals, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&python.current, NULL, __ATOMIC_SEQ_CST);
 }
 
 const char *python_version(void)
@@ -150,7 +162,8 @@ enum python_result python_walk(struct python_thread *thread, uintptr_t sp, uintp
 	uintptr_t state;
 
 	*n = 0;
-	if (!answer || answer->state != RUNTIME_READY || stack_high <= sp)
+	if (!answer || answer->state != RUNTIME_READY || stack_high <= sp ||
+	    stack_high - sp > STACK_LEN_MAX)
 		return PYTHON_NONE;
 	state = thread_find(&answer->runtime, thread, &stack);
 	if (!state)

@@ -16,6 +16,7 @@ enum { PYTHON_MAX = 256 };
 struct python_frame {
 	uint32_t code;   /* id from codes.h; 0 when its table is full */
 	int32_t lasti;   /* byte offset of the instruction in the code; negative before the first */
+	/* 0 in all frames of 3.8 and 3.9, where each frame is one native activation. */
 	uintptr_t entry; /* not 0: outermost frame of a native eval activation, and this address lies in
 			  * that activation's native frame (between its callee's cfa and its own) */
 };
@@ -30,6 +31,11 @@ enum python_result {
 /* Looks for an interpreter in the process (again, when none was found and modules have been loaded since).
  * Not from a handler. Cheap when nothing changed: call it at a request's start. */
 void python_find(void);
+
+/* Before the host's dlclose, which may be of a libpython: no stacks until python_find looks again,
+ * which it does whatever the loader's counters say. A handler on another thread that is in
+ * python_walk now may go on for a moment. */
+void python_withdraw(void);
 
 /* "3.11.2", "none", or "unsupported 3.7" with the reason; static storage, never NULL. */
 const char *python_version(void);

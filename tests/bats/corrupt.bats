@@ -119,10 +119,17 @@ each_command_complains() {
 }
 
 @test "a profile that may not be read" {
-	[ "$(id -u)" -ne 0 ] || skip "root may read everything"
+	local -a user=()
 	cp "$one" "$bad"
 	chmod 0 "$bad"
-	run -3 --separate-stderr "$REQPROF" ls --json "$profiles"
+	if [ "$(id -u)" -eq 0 ]; then
+		user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+		chmod a+rx "$BATS_RUN_TMPDIR" "$BATS_SUITE_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR" \
+			"$BATS_TEST_TMPDIR/.." "$profiles"
+		chown -R 65534 "$profiles"
+		"${user[@]}" test -x "$REQPROF" || skip "user nobody may not run $REQPROF"
+	fi
+	run -3 --separate-stderr "${user[@]}" "$REQPROF" ls --json "$profiles"
 	is 1 "${#stderr_lines[@]}"
 	is 13 "$(jq length <<<"$output")"
 }

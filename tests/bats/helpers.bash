@@ -3,7 +3,7 @@
 bats_require_minimum_version 1.5.0
 
 TESTS=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
-B=${B:-$TESTS/../build}
+export B=${B:-$TESTS/../build}
 LIBREQPROF=$B/libreqprof.so
 REQPROF=$B/reqprof
 PROGRAMS=$B/tests/programs

@@ -114,6 +114,12 @@ export PYTHON_ORACLE=$OUT/python_oracle.so PYTHONDONTWRITEBYTECODE=1
 
 files=30
 [ "$SECONDS_EACH" -lt 60 ] || files=0
+# A libpython as a server's plugin has it.
+late() { # VERSION LIBRARY
+	"$OUT/python_late" "$2" | sed -n "s/^\(not ok\|ok\) [0-9]* - /\1 - libpython $1 loaded privately: /p; /^#/p"
+	return "${PIPESTATUS[0]}"
+}
+
 for python in ${PYTHONS:-/usr/bin/python3 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python3}; do
 	if ! version=$("$python" -c 'import ctypes, sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null); then
 		skip "$python" "not there, or without ctypes"
@@ -129,15 +135,18 @@ for python in ${PYTHONS:-/usr/bin/python3 "${PYENV_ROOT:-$HOME/.pyenv}"/versions
 		run "python $version: stepping" "$python" $HERE/python_step.py 1
 		run "python $version: stress" "$python" $HERE/python_stress.py "$SECONDS_EACH"
 	fi
+	library=$("$python" -c 'import os, sysconfig
+get = sysconfig.get_config_var
+folder, name = get("LIBDIR") or "", "libpython%s.so.1.0" % sysconfig.get_python_version()
+found = [os.path.join(folder, name), os.path.join(folder, get("MULTIARCH") or "", name)]
+print(([path for path in found if os.path.exists(path)] + [""])[0])')
+	if [ -n "$library" ]; then
+		run "libpython $version loaded privately: the program" late "$version" "$library"
+	else
+		skip "libpython $version loaded privately" "no shared libpython"
+	fi
 done
 
-library=$(/usr/bin/python3 -c 'import sysconfig; print("libpython%s.so.1.0" % sysconfig.get_python_version())' 2>/dev/null)
-if [ -n "$library" ] && ldconfig -p | grep -q "$library"; then
-	"$OUT/python_late" "$library" | sed -n 's/^\(not ok\|ok\) [0-9]* - /\1 - loaded privately: /p; /^#/p' >"$scratch/late"
-	numbered "$scratch/late"
-else
-	skip "loaded privately" "no shared libpython"
-fi
 if uwsgi --plugin python3 --version >/dev/null 2>&1 && type curl >/dev/null 2>&1; then
 	served_by_uwsgi >"$scratch/uwsgi"
 	numbered "$scratch/uwsgi"

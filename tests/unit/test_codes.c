@@ -248,7 +248,7 @@ static void a_string_elsewhere_is_followed(void)
 static void absurd_lengths_are_cut_at_a_character(void)
 {
 	static uint16_t wide[3000];
-	static char text[5000], zeros[200000];
+	static char text[5000], zeros[300000];
 	void *filename, *name, *lines = bytes_make(zeros, sizeof(zeros));
 	const struct code *found;
 

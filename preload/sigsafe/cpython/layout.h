@@ -89,7 +89,7 @@ enum { TEXT_KIND_SHIFT = 2, TEXT_KIND_MASK = 7, TEXT_COMPACT = 1 << 5, TEXT_ASCI
 enum { CHUNK_PREVIOUS = 0, CHUNK_SIZE = 8, CHUNK_TOP = 16, CHUNK_DATA = 24 };
 
 /* Object header and type object, the same in all versions. */
-enum { OBJECT_TYPE = 8, TYPE_BASICSIZE = 32 };
+enum { OBJECT_TYPE = 8, TYPE_BASICSIZE = 32, TYPE_DICT = 264 };
 
 /* The table for 3.minor; NULL when there is none. */
 const struct cpython_layout *layout_find(unsigned major, unsigned minor);

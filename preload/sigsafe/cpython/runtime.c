@@ -41,22 +41,30 @@ static unsigned number(const char **text)
 	return value;
 }
 
-static void version_read(struct runtime *runtime, const struct names *names)
+/* False when that has to wait: before 3.11 there is only a function, and it must not be called while
+ * another thread is still loading the library. */
+static bool version_read(struct runtime *runtime, const struct names *names)
 {
+	const char *text;
+	uintptr_t ready;
+
 	if (names->version) {
 		uintptr_t version = load_word(names->version);
 
 		runtime->major = version >> 24 & 255;
 		runtime->minor = version >> 16 & 255;
 		runtime->micro = version >> 8 & 255;
-	} else {
-		/* Before 3.11 there is only the function; it formats into a static buffer, always the same. */
-		const char *text = ((const char *(*)(void))names->version_text)();
-
-		runtime->major = number(&text);
-		runtime->minor = number(&text);
-		runtime->micro = number(&text);
+		return true;
 	}
+	runtime->wakes = names->code + TYPE_DICT;
+	if (!names->code || !peek_word(runtime->wakes, &ready) || !ready)
+		return false;
+	/* It formats into a static buffer, always the same. */
+	text = ((const char *(*)(void))names->version_text)();
+	runtime->major = number(&text);
+	runtime->minor = number(&text);
+	runtime->micro = number(&text);
+	return true;
 }
 
 static bool basicsize_is(uintptr_t type, uint16_t size)
@@ -115,7 +123,8 @@ enum runtime_state runtime_find(struct runtime *runtime, const char **reason)
 	*runtime = (struct runtime){ 0 };
 	if (!names_find(&names))
 		return RUNTIME_NONE;
-	version_read(runtime, &names);
+	if (!version_read(runtime, &names))
+		return RUNTIME_ASLEEP;
 	runtime->variables = names.variables;
 	runtime->code_type = names.code;
 	runtime->text_type = names.text;
@@ -135,7 +144,8 @@ enum runtime_state runtime_find(struct runtime *runtime, const char **reason)
 	    !names.async_generator || !names.text || !names.frame || !names.none ||
 	    !names.this_thread)
 		return RUNTIME_UNSUPPORTED;
-	if (!peek_word(runtime->variables + runtime->layout->runtime.interpreters, &first))
+	runtime->wakes = runtime->variables + runtime->layout->runtime.interpreters;
+	if (!peek_word(runtime->wakes, &first))
 		return RUNTIME_UNSUPPORTED;
 	if (first == 0)
 		return RUNTIME_ASLEEP;
@@ -144,7 +154,7 @@ enum runtime_state runtime_find(struct runtime *runtime, const char **reason)
 		return RUNTIME_UNSUPPORTED;
 	/* Threads and interpreters may come and go while we look. */
 	for (unsigned attempt = 0; attempt < LIST_ATTEMPTS; attempt++) {
-		if (!peek_word(runtime->variables + runtime->layout->runtime.interpreters, &first))
+		if (!peek_word(runtime->wakes, &first))
 			break;
 		*reason = interpreters_check(runtime, first);
 		if (!*reason)

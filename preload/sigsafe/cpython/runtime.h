@@ -18,6 +18,7 @@ struct runtime {
 	uintptr_t code_type, text_type, frame_type, none;
 	uintptr_t generator_types[RUNTIME_GENERATORS];
 	uintptr_t (*this_thread)(void); /* PyGILState_GetThisThreadState */
+	uintptr_t wakes; /* RUNTIME_ASLEEP: this word is not 0 once it is initialised */
 	unsigned major, minor, micro;
 };
 
