@@ -7,8 +7,8 @@
 #include "preload/hook/guard.h"
 #include "preload/hook/real.h"
 #include "preload/sigsafe/modules.h"
+#include "preload/sigsafe/python.h"
 #include "preload/sigsafe/raw.h"
-#include "preload/sigsafe/unwind.h"
 #include "preload/track/track.h"
 
 bool hook_active;
@@ -78,26 +78,38 @@ EXPORT void _Exit(int status)
 	__builtin_unreachable();
 }
 
-/* The unwind tables of what is unmapped must not be read any more: also not by a handler on another thread. */
+/* Has a request made the handler know modules? Before that there is nothing to forget. */
+static bool process_knows_modules(void)
+{
+	const struct module_table *table = modules_acquire();
+
+	modules_release(table);
+	return table != NULL;
+}
+
+/*
+ * The unwind tables and the interpreter of what is unmapped must not be read any more, by a handler
+ * on another thread neither. The library's own destructors run in between, and are the host's.
+ */
 EXPORT int dlclose(void *handle)
 {
 	int result, saved = errno;
-	bool entered = hook_enter(), known = false;
+	bool known = false;
 
-	if (entered) {
-		const struct module_table *table = modules_acquire();
-
-		known = table != NULL;
-		modules_release(table);
-		modules_withdraw();
+	if (hook_enter()) {
+		known = process_knows_modules();
+		if (known) {
+			python_withdraw();
+			modules_withdraw();
+		}
+		hook_leave();
 	}
 	errno = saved;
 	result = libc_dlclose(handle);
 	saved = errno;
-	if (entered) {
-		if (known)
-			modules_refresh();
-		unwind_forget();
+	if (known && hook_enter()) {
+		modules_refresh();
+		python_find();
 		hook_leave();
 	}
 	errno = saved;
