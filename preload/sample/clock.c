@@ -55,15 +55,21 @@ static int clock_open_perf(struct clock *clock, int signal)
 	return result;
 }
 
-/* Timers on a thread's CPU clock expire at scheduler ticks only, and the coarse clock's step is one. */
-static uint32_t clock_timer_rate(uint32_t rate)
+/*
+ * Timers on a thread's CPU clock are looked at when the scheduler ticks, and only then. So this one
+ * is always overdue, and expires at every tick that finds the thread running: ticks know nothing of
+ * the thread, which makes short stretches of work count in proportion, too. Lower rates take every
+ * n-th of them. The coarse clock's step is one tick.
+ */
+static void clock_plan_timer(struct clock *clock)
 {
 	struct timespec tick;
+	uint32_t ticks = 100; /* the lowest that kernels are built with */
 
-	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) != 0 || tick.tv_nsec <= 0)
-		return rate;
-	return rate < 1000000000u / (uint32_t)tick.tv_nsec ? rate :
-							      1000000000u / (uint32_t)tick.tv_nsec;
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) == 0 && tick.tv_nsec > 0)
+		ticks = 1000000000u / (uint32_t)tick.tv_nsec;
+	clock->every = clock->asked < ticks ? (ticks + clock->asked / 2) / clock->asked : 1;
+	clock->rate = ticks / clock->every;
 }
 
 static int clock_open_timer(struct clock *clock, int signal)
@@ -77,15 +83,14 @@ static int clock_open_timer(struct clock *clock, int signal)
 	event.sigev_signo = signal;
 	memcpy((char *)&event + offsetof(struct sigevent, sigev_notify) + sizeof(int), &tid,
 	       sizeof(tid));
-	clock->rate = clock_timer_rate(clock->rate);
-	clock->left_ns = (uint64_t)clock_period_ns(clock->rate);
+	clock_plan_timer(clock);
 	return (int)raw_syscall3(SYS_timer_create, CLOCK_THREAD_CPUTIME_ID, (long)&event,
 				 (long)&clock->timer);
 }
 
 void clock_open(struct clock *clock, uint32_t rate, int signal)
 {
-	*clock = (struct clock){ .fd = -1, .asked = rate, .rate = rate };
+	*clock = (struct clock){ .fd = -1, .asked = rate, .rate = rate, .every = 1 };
 	clock->error = signal ? clock_open_perf(clock, signal) : -EBUSY;
 	if (clock->error == 0)
 		clock->kind = CLOCK_PERF_USER;
@@ -102,20 +107,12 @@ void clock_close(struct clock *clock)
 	clock->kind = CLOCK_NONE;
 }
 
-static void clock_set_timer(struct clock *clock, uint64_t first_ns, uint64_t *left_ns)
+/* A microsecond of CPU: overdue at any tick. 0 stops it. */
+static void clock_set_timer(struct clock *clock, long ns)
 {
-	uint64_t period = (uint64_t)clock_period_ns(clock->rate);
-	struct itimerspec next = { .it_value = { .tv_sec = (time_t)(first_ns / 1000000000u),
-						 .tv_nsec = (long)(first_ns % 1000000000u) } };
-	struct itimerspec old = { 0 };
+	struct itimerspec next = { .it_value = { .tv_nsec = ns }, .it_interval = { .tv_nsec = ns } };
 
-	if (first_ns)
-		next.it_interval = (struct timespec){ .tv_sec = (time_t)(period / 1000000000u),
-						      .tv_nsec = (long)(period % 1000000000u) };
-	raw_syscall4(SYS_timer_settime, clock->timer, 0, (long)&next, (long)&old);
-	if (left_ns)
-		*left_ns = (uint64_t)old.it_value.tv_sec * 1000000000u +
-			   (uint64_t)old.it_value.tv_nsec;
+	raw_syscall4(SYS_timer_settime, clock->timer, 0, (long)&next, 0);
 }
 
 void clock_run(struct clock *clock)
@@ -123,7 +120,7 @@ void clock_run(struct clock *clock)
 	if (clock->kind == CLOCK_PERF_USER)
 		raw_ioctl(clock->fd, PERF_EVENT_IOC_ENABLE, 0);
 	else if (clock->kind == CLOCK_THREAD_TIMER)
-		clock_set_timer(clock, clock->left_ns ? clock->left_ns : 1, NULL);
+		clock_set_timer(clock, 1000);
 }
 
 void clock_stop(struct clock *clock)
@@ -131,5 +128,5 @@ void clock_stop(struct clock *clock)
 	if (clock->kind == CLOCK_PERF_USER)
 		raw_ioctl(clock->fd, PERF_EVENT_IOC_DISABLE, 0);
 	else if (clock->kind == CLOCK_THREAD_TIMER)
-		clock_set_timer(clock, 0, &clock->left_ns);
+		clock_set_timer(clock, 0);
 }

@@ -18,13 +18,13 @@ struct clock {
 	int timer;             /* kernel timer id */
 	uint32_t asked;        /* ticks per second of CPU that were wanted */
 	uint32_t rate;         /* and that it gives: a thread timer ticks no faster than the scheduler */
-	uint64_t left_ns;      /* timer only: what was left of the period when it was stopped */
+	uint32_t every;        /* of the signals it sends, each n-th is a sample */
 };
 
 /* Opens the calling thread's clock, stopped. signal: signal_number(). Falls back by itself. */
 void clock_open(struct clock *clock, uint32_t rate, int signal);
 void clock_close(struct clock *clock);
-/* The period goes on where it was stopped, so that short requests are sampled without bias. */
+/* A perf event's period goes on where it was stopped, so that short requests are sampled without bias. */
 void clock_run(struct clock *clock);
 void clock_stop(struct clock *clock);
 

@@ -103,6 +103,7 @@ struct sample_thread *sample_thread_get(const struct sample_settings *settings, 
 		signal_arm(settings->signal);
 		signal_unblock();
 		clock_open(&thread->clock, settings->rate, signal_number());
+		thread->handler.every = thread->clock.every;
 		*made = true;
 	}
 	return thread;

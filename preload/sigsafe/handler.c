@@ -120,7 +120,8 @@ void handler_tick(int number, siginfo_t *info, void *context)
 		self->late++;
 	} else if (self && self->inside) {
 		self->target->nested++;
-	} else if (self) {
+	} else if (self && ++self->ticks >= self->every) {
+		self->ticks = 0;
 		self->inside = true;
 		__asm__ volatile("" ::: "memory");
 		handler_sample(self, context);

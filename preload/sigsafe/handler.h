@@ -20,6 +20,7 @@ struct handler_thread {
 	struct stacks *target;   /* where samples go; NULL: none are wanted. Changed only by the thread itself */
 	bool inside;
 	uint8_t mode;            /* enum handler_stacks */
+	uint32_t every, ticks;   /* each every-th signal is a sample; signals since the last one */
 	uintptr_t stack_high;    /* end of the thread's stack */
 	uint64_t late;           /* ticks with no target */
 	uint64_t foreign;        /* signals that our clock did not send */

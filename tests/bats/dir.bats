@@ -122,6 +122,7 @@ in_dir() {
 	spawn server "${preload[@]}" "$PROGRAMS/threaded_server" "$port" accept 1
 	server_up server "$port"
 	get /r1/1 >/dev/null
+	retry has_profiles 1 # it is written after its response
 	dd if=/dev/zero of="$profiles/filler" bs=4k 2>/dev/null || true
 	seq 2 20 | sed 's|^|/r1/|' | load_client --port "$port"
 	"$REQPROF" ctl "$profiles" status --json >"$BATS_TEST_TMPDIR/status" || true
