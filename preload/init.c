@@ -146,6 +146,12 @@ static void init_paused(struct request *r)
 		return;
 	__atomic_fetch_add(&r->cpu_ns, sample_stop(thread, (struct stacks **)&r->samples),
 			   __ATOMIC_RELAXED);
+	/* Before its profile is written, which then knows the file; the next stacks are whole. */
+	if (thread->handler.module_missed) {
+		thread->handler.module_missed = false;
+		modules_refresh();
+		python_find();
+	}
 	control_count(CONTROL_lost_late, thread->handler.late - thread->late_told);
 	thread->late_told = thread->handler.late;
 	control_count(CONTROL_lost_foreign, thread->handler.foreign - thread->foreign_told);

@@ -96,6 +96,8 @@ static void handler_sample(struct handler_thread *self, const ucontext_t *contex
 		modules_release(modules);
 		if (end != UNWIND_COMPLETE)
 			flags |= STACK_TRUNCATED;
+		if (end == UNWIND_NO_MODULE)
+			self->module_missed = true;
 	}
 	depth = handler_merge(self, sp, n_native, n_python, &flags);
 	if (self->mode == HANDLER_PYTHON)

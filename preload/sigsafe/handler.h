@@ -19,6 +19,7 @@ enum handler_stacks { HANDLER_MIXED, HANDLER_PYTHON, HANDLER_NATIVE };
 struct handler_thread {
 	struct stacks *target;   /* where samples go; NULL: none are wanted. Changed only by the thread itself */
 	bool inside;
+	bool module_missed;      /* a pc in no known module: one may have been loaded since they were looked at */
 	uint8_t mode;            /* enum handler_stacks */
 	uint32_t every, ticks;   /* each every-th signal is a sample; signals since the last one */
 	uintptr_t stack_high;    /* end of the thread's stack */

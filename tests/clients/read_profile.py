@@ -134,10 +134,10 @@ class Profile:
     def frame(self, location_id):
         location = self.locations[location_id]
         if not location[4]:
+            address = location[3]
             if 2 not in location:  # generated code: in no file
                 return {"kind": "native", "file": "", "offset": address}
             mapping = self.mappings[location[2]]
-            address = location[3]
             if not mapping.get(2, 0) <= address < mapping.get(3, 0):
                 raise Malformed("address %#x outside its mapping" % address)
             return {"kind": "native", "file": self.text(mapping, 5),
