@@ -14,8 +14,24 @@
  * cpu/nanoseconds, wait/nanoseconds, wall/nanoseconds. The wall values of a file add up to its
  * duration exactly. A stack taken on the CPU has samples 1, cpu = period and wall = period, unless
  * the samples of a short request stand for more than its wall time, in which case their wall values
- * are scaled to fit (cpu is not, so that merged files stay unbiased). What was neither sampled nor
- * waited is one sample with the single pseudo frame PROFILE_REST_FRAME, whose only non-zero value is wall.
+ * are scaled to fit (cpu is not, so that merged files stay unbiased).
+ *
+ * The rest of the wall time, each part told by the label PROFILE_LABEL_STATE (absent: a stack taken
+ * on the CPU in user code):
+ *   wait      samples 0, cpu 0, wait = wall = ns off the CPU in a blocking call. The leaf is a pseudo
+ *             frame "[wait: KIND ON]"; below it the stack that waited, or nothing where none was taken.
+ *             PROFILE_LABEL_WAIT is the kind, PROFILE_LABEL_ON what it waited for. Waits too short
+ *             to stand alone are added up by stack (or only by kind and peer): PROFILE_LABEL_COUNT says how many they are.
+ *             A wait for the GIL has one sample for each request that held it meanwhile
+ *             (PROFILE_LABEL_HOLDER) and one for what nobody known held.
+ *   kernel    samples 0. Sampled in the kernel: cpu = period, kernel frames leaf first above the pseudo
+ *             frame PROFILE_KERNEL_SAMPLED; the thread's CPU time that no sample stands for is one with
+ *             the single frame PROFILE_KERNEL_FRAME and cpu = wall = what it is.
+ *   runnable  wall only: ready to run, and no CPU was free (the kernel's run-queue delay, less what of it lies in
+ *             waits); single frame PROFILE_RUNNABLE_FRAME
+ *   rest      wall only: none of these, PROFILE_REST_FRAME. "Unaccounted" to users.
+ * Where several threads worked at the same time the parts can be more than the wall time: then all
+ * wall values are scaled by the same factor, cpu and wait are not, and PROFILE_KEY_OVERLAP_NS says by how much.
  *
  * Stacks are leaf first. Locations are of three kinds:
  *   native: address set, mapping too unless the address is in no file (generated code), no line; the address is the pc of a leaf frame and pc - 1 of a
@@ -47,6 +63,10 @@ enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, P
 
 #define PROFILE_SUFFIX ".pprof"
 #define PROFILE_REST_FRAME "[not on CPU or in the kernel]"
+#define PROFILE_KERNEL_FRAME "[kernel (not sampled)]"
+#define PROFILE_KERNEL_SAMPLED "[kernel]"
+#define PROFILE_RUNNABLE_FRAME "[waiting for a CPU]"
+#define PROFILE_WAIT_FRAME "[wait: " /* + KIND, a space and ON if there is one, "]" */
 
 /* Comment keys. OpenTelemetry's names where it has one. */
 #define PROFILE_KEY_VERSION "reqprof.version"       /* PROFILE_VERSION; always the first comment */
@@ -56,8 +76,21 @@ enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, P
 #define PROFILE_KEY_END "reqprof.end"               /* complete, closed, next-request, aborted, upgraded */
 #define PROFILE_KEY_WALL_NS "reqprof.wall_ns"
 #define PROFILE_KEY_CPU_NS "reqprof.cpu_ns"         /* exact thread CPU time, user and kernel */
-#define PROFILE_KEY_WAIT_NS "reqprof.wait_ns"
-#define PROFILE_KEY_REST_NS "reqprof.rest_ns"       /* wall - samples * period - wait; negative when samples overshoot */
+/* wall = user + kernel + wait + runnable + rest - overlap, exactly. user + kernel is the thread CPU time. */
+#define PROFILE_KEY_USER_NS "reqprof.user_ns"       /* user CPU time as sampled, at most cpu_ns */
+#define PROFILE_KEY_KERNEL_NS "reqprof.kernel_ns"   /* cpu_ns - user_ns */
+#define PROFILE_KEY_WAIT_NS "reqprof.wait_ns"       /* off the CPU in blocking calls, the GIL's too */
+#define PROFILE_KEY_GIL_NS "reqprof.gil_ns"         /* of wait_ns: for the GIL */
+#define PROFILE_KEY_RUNNABLE_NS "reqprof.runnable_ns" /* waiting for a CPU, outside of waits; absent when the kernel does not tell */
+#define PROFILE_KEY_REST_NS "reqprof.rest_ns"       /* unaccounted */
+#define PROFILE_KEY_OVERLAP_NS "reqprof.overlap_ns" /* absent: 0 */
+#define PROFILE_KEY_WAITS "reqprof.waits"           /* on, or off: then all waits are in rest_ns */
+#define PROFILE_KEY_WAIT_COUNT "reqprof.wait_count" /* number of waits, those added up included */
+#define PROFILE_KEY_TRIPS "reqprof.round_trips"     /* to all peers together */
+#define PROFILE_KEY_FAULTS "reqprof.page_faults"    /* minor and major */
+#define PROFILE_KEY_MAJOR_FAULTS "reqprof.major_faults"
+#define PROFILE_KEY_SWITCHED "reqprof.preempted"    /* involuntary context switches */
+#define PROFILE_KEY_QUEUED_NS "reqprof.queued_ns"   /* before the first byte was read: ready in the accept queue or socket; absent: not known */
 #define PROFILE_KEY_SAMPLES "reqprof.samples"       /* number of stacks taken on the CPU */
 #define PROFILE_KEY_INCOMPLETE "reqprof.incomplete" /* of these, with a stack that is cut or lacks a half */
 #define PROFILE_KEY_LOST "reqprof.lost."            /* + reason = count; only those not zero */
@@ -91,6 +124,35 @@ enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, P
 #define PROFILE_STACK_TRUNCATED "truncated"   /* the native walk ended before the thread's first frame */
 #define PROFILE_STACK_UNMERGED "unmerged"     /* native and Python could not be fitted together */
 #define PROFILE_STACK_NO_PYTHON "no-python"   /* Python frames were expected and could not be read */
+#define PROFILE_LABEL_STATE "state"       /* one of PROFILE_STATE_*; absent: on the CPU in user code */
+#define PROFILE_STATE_WAIT "wait"
+#define PROFILE_STATE_KERNEL "kernel"
+#define PROFILE_STATE_RUNNABLE "runnable"
+#define PROFILE_STATE_REST "rest"
+#define PROFILE_LABEL_WAIT "wait"         /* kind: one of PROFILE_WAIT_KINDS */
+#define PROFILE_LABEL_ON "wait.on"        /* what for: "127.0.0.1:5432 (recv)", "unix:/run/x (poll)", a path, a host name; absent: nothing to tell */
+#define PROFILE_LABEL_COUNT "count"       /* num: how many waits this is the sum of; absent: one, whose `at` is right */
+#define PROFILE_LABEL_TRIPS "round_trips" /* num: round trips to the peer that ended here; absent: none */
+#define PROFILE_LABEL_HOLDER "gil.holder" /* "METHOD ROUTE" of the request that held the GIL */
+#define PROFILE_LABEL_CERTAINTY "certainty" /* whose work it was: PROFILE_INFERRED or PROFILE_SHARED; absent: certain */
+#define PROFILE_INFERRED "inferred"
+#define PROFILE_SHARED "shared"
+
+/* Kinds of waits, as users read them. */
+#define PROFILE_WAIT_KINDS(X) \
+	X(SOCKET, "socket", "a socket that the request opened or used: ON says the peer and how") \
+	X(CONNECT, "connect", "a connection being made to ON") \
+	X(BODY, "client body", "the client to send the request's body") \
+	X(SEND, "client send", "the client to take the response") \
+	X(DNS, "dns", "a name to be resolved: ON") \
+	X(FILE, "file", "a file, pipe or terminal: ON is its path and how") \
+	X(LOCK, "lock", "a mutex, condition, semaphore or file lock") \
+	X(GIL, "GIL", "Python's global interpreter lock") \
+	X(SLEEP, "sleep", "time to pass") \
+	X(CHILD, "child", "a child process to end") \
+	X(THREAD, "thread", "a thread to end") \
+	X(POLL, "poll", "one of several descriptors") \
+	X(OTHER, "other", "something else: ON is the call")
 
 /* ---- writing: library and tests. No allocation, no locale, no stdio; safe in any thread. ---- */
 
