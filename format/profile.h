@@ -62,7 +62,8 @@ enum { PROFILE_VERSION = 1 };
 enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, PROFILE_VALUES };
 
 #define PROFILE_SUFFIX ".pprof"
-#define PROFILE_REST_FRAME "[not on CPU or in the kernel]"
+#define PROFILE_REST_FRAME "[unaccounted]"
+#define PROFILE_REST_FRAME_EARLIER "[not on CPU or in the kernel]" /* read as the above */
 #define PROFILE_KERNEL_FRAME "[kernel (not sampled)]"
 #define PROFILE_KERNEL_SAMPLED "[kernel]"
 #define PROFILE_RUNNABLE_FRAME "[waiting for a CPU]"

@@ -188,7 +188,7 @@ def main():
             p.sample(frames, (1, PERIOD, 0, each), labels)
             at += each
     if wall > at:
-        p.sample(["[not on CPU or in the kernel]"], (0, 0, 0, wall - at), [])
+        p.sample(["[unaccounted]"], (0, 0, 0, wall - at), [])
     if not args.unmarked:
         p.comment("reqprof.whole", check_sum(bytes(p.out)))
 

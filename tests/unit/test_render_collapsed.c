@@ -55,7 +55,7 @@ static void each_stack_is_a_line_below_its_route(void)
 	      "GET /x;app (shop/wsgi.py:5) 1000\n"
 	      "GET /x;app (shop/wsgi.py:5);V.get (shop/views.py:10) 6000\n"
 	      "GET /x;app (shop/wsgi.py:5);[libthing.so.1+0x20] 2000\n"
-	      "GET /x;[not on CPU or in the kernel] 5000\n"
+	      "GET /x;[unaccounted] 5000\n"
 	      "POST /y;app (shop/wsgi.py:5) 4000\n");
 	model_free(m);
 }

@@ -186,11 +186,11 @@ static void native_functions_are_shown_where_python_calls_them(void)
 	      "2/2 8 10 ~:0(<libthing.so.1+0x40>)\n"
 	      "  1/1 8 8 a.py:1(app)\n"
 	      "  1/1 0 2 ~:0(<libthing.so.1+0x1>)\n"
-	      "1/1 1 1 ~:0(<not on CPU or in the kernel>)\n"
-	      "  1/1 1 1 <request>:0(GET /x)\n"
 	      "2/2 5 7 ~:0(<outer in libthing.so.1>)\n"
 	      "  1/1 5 5 a.py:1(app)\n"
 	      "  1/1 0 2 ~:0(<libthing.so.1+0x40>)\n"
+	      "1/1 1 1 ~:0(<unaccounted>)\n"
+	      "  1/1 1 1 <request>:0(GET /x)\n"
 	      "23\n");
 	model_free(m);
 }
@@ -207,7 +207,7 @@ static void python_only_gives_native_time_to_its_caller(void)
 	      "  1/1 4 4 a.py:1(app)\n"
 	      "1/1 2 2 ~:0(<native code, no Python>)\n"
 	      "  1/1 2 2 <request>:0(GET /x)\n"
-	      "1/1 1 1 ~:0(<not on CPU or in the kernel>)\n"
+	      "1/1 1 1 ~:0(<unaccounted>)\n"
 	      "  1/1 1 1 <request>:0(GET /x)\n"
 	      "23\n");
 	model_free(m);

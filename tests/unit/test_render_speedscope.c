@@ -89,7 +89,7 @@ static void each_request_is_a_profile_also_one_without_samples(void)
 	      "\"unit\":\"nanoseconds\",\"startValue\":0,\"samples\":[[0]],"
 	      "\"weights\":[1000000],\"endValue\":1000000}],"
 	      "\"shared\":{\"frames\":["
-	      "{\"name\":\"[not on CPU or in the kernel]\"}]}}\n");
+	      "{\"name\":\"[unaccounted]\"}]}}\n");
 }
 
 static void any_bytes_in_a_path_are_json(void)

@@ -65,8 +65,7 @@ static void print_wall(const struct totals *t)
 	print_part("= on the CPU, user code", t->user_ns, user, t->samples);
 	if (t->wait_ns)
 		print_part("+ waiting", t->wait_ns, wait, -1);
-	print_part("+ not on CPU or in the kernel", t->rest_ns, t->wall_ns ? 100 - user - wait : 0,
-		   -1);
+	print_part("+ unaccounted", t->rest_ns, t->wall_ns ? 100 - user - wait : 0, -1);
 	printf("  %-30s %9s           exact, user and kernel\n", "thread CPU time",
 	       figure_duration(figure, t->cpu_ns));
 	if (t->samples) {

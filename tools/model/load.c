@@ -61,6 +61,8 @@ static uint32_t take_function(struct loading *l, uint64_t id)
 	int32_t start =
 		f->start_line > 0 && f->start_line <= INT32_MAX ? (int32_t)f->start_line : 0;
 
+	if (pseudo && !strcmp(name, PROFILE_REST_FRAME_EARLIER))
+		name = system_name = PROFILE_REST_FRAME;
 	return model_function(l->m, pseudo ? FRAME_PSEUDO : FRAME_PYTHON,
 			      *name ? name : "[unnamed]", *system_name ? system_name : name,
 			      strings[f->filename], start, "");
