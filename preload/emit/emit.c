@@ -94,13 +94,6 @@ static const char *emit_end_name(const struct request *r)
 	return names[r->end];
 }
 
-static const char *emit_protocol_name(const struct request *r)
-{
-	if (r->protocol == WIRE_UWSGI)
-		return "uwsgi";
-	return request_facts(r)->http_minor ? "http/1.1" : "http/1.0";
-}
-
 static void emit_facts(struct profile_writer *w, const struct emit_job *job, const char *route,
 		       int64_t rest_ns)
 {
@@ -116,8 +109,8 @@ static void emit_facts(struct profile_writer *w, const struct emit_job *job, con
 	if (facts->path_full_len > facts->path_len)
 		profile_write_comment_number(w, PROFILE_KEY_PATH_CUT, facts->path_full_len);
 	emit_text(w, PROFILE_KEY_ROUTE, route);
-	if (r->out_ready && r->out.status)
-		profile_write_comment_number(w, PROFILE_KEY_STATUS, r->out.status);
+	if (r->out_ready && r->out.any.status)
+		profile_write_comment_number(w, PROFILE_KEY_STATUS, r->out.any.status);
 	profile_write_comment_number(w, PROFILE_KEY_WALL_NS, (int64_t)(r->end_ns - r->start_ns));
 	profile_write_comment_number(w, PROFILE_KEY_CPU_NS, (int64_t)r->cpu_ns);
 	profile_write_comment_number(w, PROFILE_KEY_WAIT_NS, 0);
@@ -134,7 +127,7 @@ static void emit_facts(struct profile_writer *w, const struct emit_job *job, con
 	if (r->role == REQUEST_PROXY)
 		emit_address(w, PROFILE_KEY_UPSTREAM, &r->upstream);
 	emit_text(w, PROFILE_KEY_END, emit_end_name(r));
-	emit_text(w, PROFILE_KEY_PROTOCOL, emit_protocol_name(r));
+	emit_text(w, PROFILE_KEY_PROTOCOL, wire_protocol_name(r->protocol, &r->in));
 	emit_address(w, PROFILE_KEY_PEER, &r->peer);
 	profile_write_comment_number(w, PROFILE_KEY_PID, job->pid);
 	profile_write_comment_number(w, PROFILE_KEY_TID, r->end_tid);
@@ -190,10 +183,10 @@ static void emit_labels_start(struct profile_writer *w, const struct request *r,
 		profile_write_string(w, PROFILE_LABEL_ROUTE, strlen(PROFILE_LABEL_ROUTE));
 	labels->list[1].str = profile_write_string(w, route, strlen(route));
 	labels->fixed = 2;
-	if (r->out_ready && r->out.status) {
+	if (r->out_ready && r->out.any.status) {
 		labels->list[2].key = profile_write_string(w, PROFILE_LABEL_STATUS,
 							   strlen(PROFILE_LABEL_STATUS));
-		labels->list[2].num = r->out.status;
+		labels->list[2].num = r->out.any.status;
 		labels->fixed = 3;
 	}
 	labels->thread = profile_write_string(w, PROFILE_LABEL_THREAD, strlen(PROFILE_LABEL_THREAD));

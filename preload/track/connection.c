@@ -108,52 +108,20 @@ static void connection_abandon(struct connection *c, struct connection_events *e
 static void connection_response_start(struct request *r)
 {
 	if (!r->out_ready)
-		http1_response_start(&r->out, request_facts(r));
+		wire_response_start(r->protocol, &r->out, &r->in);
 	r->out_ready = true;
-}
-
-static void request_start_parser(struct request *r)
-{
-	if (r->protocol == WIRE_UWSGI)
-		uwsgi_request_start(&r->in.uwsgi);
-	else
-		http1_request_start(&r->in.http1);
-}
-
-static ssize_t request_feed(struct request *r, const uint8_t *bytes, size_t len)
-{
-	if (r->protocol == WIRE_UWSGI)
-		return bytes ? uwsgi_request_feed(&r->in.uwsgi, bytes, len) :
-			       uwsgi_request_skip(&r->in.uwsgi, len);
-	return bytes ? http1_request_feed(&r->in.http1, bytes, len) :
-		       http1_request_skip(&r->in.http1, len);
-}
-
-static bool request_started(const struct request *r)
-{
-	return r->protocol == WIRE_UWSGI ? r->in.uwsgi.started : r->in.http1.started;
 }
 
 static bool request_read(const struct request *r)
 {
-	return r->protocol == WIRE_UWSGI ? r->in.uwsgi.stage == UWSGI_DONE :
-					   r->in.http1.stage == HTTP1_DONE;
+	return r->in.any.stage == WIRE_DONE;
 }
 
-static bool request_head_read(const struct request *r)
+/* Its body will not be read any more: what comes now is the next request. */
+static bool request_withheld(const struct request *r, const uint8_t *bytes, size_t len)
 {
-	return r->protocol == WIRE_UWSGI ? r->in.uwsgi.stage != UWSGI_HEAD :
-					   r->in.http1.stage != HTTP1_HEAD;
-}
-
-/*
- * The client asked before sending its body (Expect: 100-continue) and got the final answer at once:
- * it may go on with its next request instead, and the body never comes.
- */
-static bool request_body_withheld(const struct request *r, const uint8_t *bytes, size_t len)
-{
-	return request_facts(r)->expect_continue && r->state == REQUEST_ENDED &&
-	       r->out.interim == 0 && bytes && wire_sniff(bytes, len) == WIRE_HTTP1;
+	return r->state == REQUEST_ENDED &&
+	       wire_request_withheld(r->protocol, &r->in, &r->out, bytes, len);
 }
 
 /* Puts a request whose first byte has just been seen in line. */
@@ -164,7 +132,8 @@ static bool connection_arrive(struct connection *c, struct request *r, uint64_t 
 	r->peer = c->peer;
 	request_ref(r);
 	/* The next head ends a response that has no end of its own. */
-	if (c->first && c->first->out_ready && c->first->out.started && c->first->out.until_close)
+	if (c->first && c->first->out_ready && c->first->out.any.started &&
+	    c->first->out.any.until_close)
 		connection_end_first(c, REQUEST_NEXT, c->first->last_write_ns, events);
 	if (c->queued >= CONNECTION_QUEUE_MAX) {
 		request_unref(r);
@@ -189,21 +158,21 @@ static void connection_feed(struct connection *c, const uint8_t *bytes, size_t l
 		bool fresh = false;
 		ssize_t used;
 
-		if (!r || request_read(r) || request_body_withheld(r, bytes, len)) {
+		if (!r || request_read(r) || request_withheld(r, bytes, len)) {
 			r = request_new();
 			if (!r) {
 				connection_abandon(c, events);
 				return;
 			}
 			r->protocol = c->protocol;
-			request_start_parser(r);
+			wire_request_start(r->protocol, &r->in);
 			connection_set_incoming(c, r);
 			fresh = true;
-		} else if (!request_started(r)) {
+		} else if (!r->in.any.started) {
 			fresh = true; /* only blank lines so far: it is not in line yet */
 		}
-		used = request_feed(r, bytes, len);
-		if (fresh && used >= 0 && request_started(r) &&
+		used = wire_request_feed(r->protocol, &r->in, bytes, len);
+		if (fresh && used >= 0 && r->in.any.started &&
 		    !connection_arrive(c, r, now_ns, events)) {
 			events->dropped++;
 			used = WIRE_NOT;
@@ -212,7 +181,7 @@ static void connection_feed(struct connection *c, const uint8_t *bytes, size_t l
 			connection_abandon(c, events);
 			return;
 		}
-		if (request_head_read(r))
+		if (r->in.any.stage != WIRE_HEAD)
 			connection_response_start(r);
 		if (bytes)
 			bytes += used;
@@ -264,25 +233,21 @@ void connection_sent(struct connection *c, const void *bytes, size_t len, uint64
 
 		r->last_write_ns = now_ns;
 		connection_response_start(r); /* here only for an answer before the head was whole: 400, 408, 414 */
-		used = p ? http1_response_feed(&r->out, p, len) :
-			   http1_response_skip(&r->out, len);
+		used = wire_response_feed(r->protocol, &r->out, p, len);
 		if (used < 0) {
-			/* Not HTTP: the end of the connection is all that can end it. */
-			r->out.started = true;
-			r->out.until_close = true;
-			r->out.stage = HTTP1_BODY;
+			wire_response_give_up(&r->out);
 			events->abandoned = true;
 			c->dead = true;
 			return;
 		}
-		if (r->out.stage == HTTP1_DONE) {
-			if (r->out.upgraded) {
+		if (r->out.any.stage == WIRE_DONE) {
+			if (r->out.any.upgraded) {
 				c->dead = true;
 				connection_drop_queued(c);
 			}
-			connection_end_first(c,
-					     r->out.upgraded ? REQUEST_UPGRADED : REQUEST_COMPLETE,
-					     now_ns, events);
+			connection_end_first(
+				c, r->out.any.upgraded ? REQUEST_UPGRADED : REQUEST_COMPLETE,
+				now_ns, events);
 		} else if (used == 0) {
 			return;
 		}
@@ -301,7 +266,7 @@ void connection_over(struct connection *c, bool closed, uint64_t now_ns,
 		connection_set_incoming(c, NULL);
 	if (!r)
 		return;
-	if (r->out_ready && r->out.started && r->out.until_close) {
+	if (r->out_ready && r->out.any.started && r->out.any.until_close) {
 		connection_drop_queued(c);
 		connection_end_first(c, REQUEST_CLOSED, r->last_write_ns, events);
 	} else if (closed) {

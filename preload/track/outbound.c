@@ -25,8 +25,8 @@ void outbound_rebind(struct outbound *o, struct request *request)
 }
 
 /*
- * Is `sent` the same request as `served`? The uwsgi protocol is spoken by front ends only, and its
- * path has been decoded and normalised on the way; HTTP is also what an application asks other
+ * Is `sent` the same request as `served`? Some protocols are spoken by front ends only, and the
+ * path may have been decoded and normalised on the way; HTTP is also what an application asks other
  * services by, so there the path must be the very same.
  */
 static bool outbound_same(const struct request *sent, const struct request *served)
@@ -35,7 +35,7 @@ static bool outbound_same(const struct request *sent, const struct request *serv
 
 	if (strcmp(a->method, b->method) != 0)
 		return false;
-	return sent->protocol == WIRE_UWSGI ||
+	return wire_is_gateway(sent->protocol) ||
 	       (a->path_full_len == b->path_full_len && a->path_len == b->path_len &&
 		memcmp(a->path, b->path, a->path_len) == 0);
 }
@@ -58,25 +58,18 @@ bool outbound_sent(struct outbound *o, const void *bytes, size_t len)
 	if (!p) {
 		enum wire_protocol protocol = bytes ? wire_sniff(bytes, len) : WIRE_NONE;
 
-		if (protocol != WIRE_HTTP1 && protocol != WIRE_UWSGI)
+		if (protocol == WIRE_UNKNOWN || protocol == WIRE_NONE)
 			return outbound_judge(o, false);
 		p = o->probe = request_new();
 		if (!p)
 			return outbound_judge(o, false);
 		p->protocol = protocol;
-		if (protocol == WIRE_UWSGI)
-			uwsgi_request_start(&p->in.uwsgi);
-		else
-			http1_request_start(&p->in.http1);
+		wire_request_start(protocol, &p->in);
 	}
-	if (p->protocol == WIRE_UWSGI)
-		used = bytes ? uwsgi_request_feed(&p->in.uwsgi, bytes, len) : WIRE_NOT;
-	else
-		used = bytes ? http1_request_feed(&p->in.http1, bytes, len) : WIRE_NOT;
+	used = bytes ? wire_request_feed(p->protocol, &p->in, bytes, len) : WIRE_NOT;
 	if (used < 0)
 		return outbound_judge(o, false);
-	if (p->protocol == WIRE_UWSGI ? p->in.uwsgi.stage == UWSGI_HEAD :
-					p->in.http1.stage == HTTP1_HEAD)
+	if (p->in.any.stage == WIRE_HEAD)
 		return false;
 	return outbound_judge(o, outbound_same(p, o->request));
 }

@@ -10,8 +10,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "preload/wire/http1.h"
-#include "preload/wire/uwsgi.h"
+#include "preload/wire/protocol.h"
 
 enum request_state {
 	REQUEST_QUEUED, /* pipelined: read, but its predecessor has not been answered */
@@ -75,17 +74,13 @@ struct request {
 	int32_t clock_error;
 
 	enum wire_protocol protocol;
-	union {
-		struct http1_request http1;
-		struct uwsgi_request uwsgi;
-	} in;
-	struct http1_response out;      /* meaningful once out_ready */
+	union wire_request in;
+	union wire_response out; /* meaningful once out_ready */
 };
 
-/* Both parsers begin with their facts. */
 static inline const struct wire_facts *request_facts(const struct request *r)
 {
-	return r->protocol == WIRE_UWSGI ? &r->in.uwsgi.facts : &r->in.http1.facts;
+	return &r->in.any.facts;
 }
 
 #endif

@@ -150,8 +150,7 @@ static void track_began(struct request *r)
  */
 static bool track_client_has_all(const struct request *r)
 {
-	return r->end == REQUEST_COMPLETE && r->protocol == WIRE_HTTP1 && !r->out.closes &&
-	       request_facts(r)->keep_alive;
+	return r->end == REQUEST_COMPLETE && !r->out.any.closes && request_facts(r)->keep_alive;
 }
 
 /* Takes over the queue's reference. c is NULL when the connection is gone. */

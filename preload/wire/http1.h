@@ -10,16 +10,8 @@
 #include "preload/wire/target.h"
 #include "preload/wire/wire.h"
 
-enum http1_stage {
-	HTTP1_HEAD, /* before the end of the head (also: nothing seen yet) */
-	HTTP1_BODY,
-	HTTP1_DONE, /* the last byte of this message has been used */
-};
-
 struct http1_request {
-	struct wire_facts facts; /* final once stage leaves HTTP1_HEAD; method and path earlier */
-	enum http1_stage stage;
-	bool started; /* a byte of the head has been seen: leading CR/LF do not count */
+	WIRE_REQUEST_COMMON; /* started: leading CR/LF do not count */
 	/* internal to http1_request.c below; the whole struct stays under 3 KiB */
 	struct http1_body body;
 	uint8_t state;
@@ -35,13 +27,13 @@ void http1_request_start(struct http1_request *r);
 
 /*
  * Feeds len bytes that the host read. Returns how many belong to this request (all of them, unless
- * the request ended inside them: then stage is HTTP1_DONE and the rest is the next request's), or
+ * the request ended inside them: then stage is WIRE_DONE and the rest is the next request's), or
  * WIRE_NOT. A head may be any size (64 KiB and more); only the facts are kept. After DONE, call
  * http1_request_start before feeding again. A CONNECT request is DONE at its head's end, as is an
  * upgrade without a body (some clients offer h2c with every POST).
  *
  * A body whose end cannot be told (contradicting or malformed Content-Length, a coding other than
- * chunked, a chunk size that is none) takes all that follows: stage stays HTTP1_BODY, and
+ * chunked, a chunk size that is none) takes all that follows: stage stays WIRE_BODY, and
  * keep_alive is false if the head told so. Servers answer such a request with 400 and close.
  * WIRE_NOT: a method of 24 bytes or more or of other than token characters, a control byte in the
  * target, a first line that does not end in HTTP/1.DIGIT (so also HTTP/0.9, "PRI * HTTP/2.0").
@@ -53,14 +45,7 @@ ssize_t http1_request_feed(struct http1_request *r, const void *bytes, size_t le
 ssize_t http1_request_skip(struct http1_request *r, uint64_t len);
 
 struct http1_response {
-	enum http1_stage stage;
-	uint16_t status;      /* the final status; 0 until its line has been seen */
-	uint8_t interim;      /* number of 1xx responses seen before it (100, 102, 103), at most 255 */
-	bool started;         /* the final response has begun; known with the last digit of its status */
-	bool until_close;     /* the end of the body is the end of the connection */
-	bool closes;          /* the connection ends after this response (Connection: close, HTTP/1.0...) */
-	bool upgraded;        /* 101, or 2xx to CONNECT: what follows is not HTTP */
-	uint64_t body_bytes;  /* content bytes seen so far, transfer coding removed */
+	WIRE_RESPONSE_COMMON;
 	/* internal to http1_response.c below; the whole struct stays under 512 bytes */
 	struct http1_body body;
 	uint8_t state;
@@ -83,7 +68,7 @@ void http1_response_start(struct http1_response *r, const struct wire_facts *req
  * ended inside them; the rest belongs to the next one), or WIRE_NOT. Interim (1xx, not 101)
  * responses are used up and do not end it. 204, 304 and answers to HEAD end with their head; a
  * response with neither length nor chunks, or whose chunks stop making sense, is until_close and
- * never reaches HTTP1_DONE by bytes.
+ * never reaches WIRE_DONE by bytes.
  * Also accepted as a first line: "Status: 200 ..." as CGI, SCGI and mod_wsgi daemons send it.
  */
 ssize_t http1_response_feed(struct http1_response *r, const void *bytes, size_t len);

@@ -22,7 +22,7 @@ enum { VERSION_NAME = 5, VERSION_DIGIT = 7 }; /* bytes of "HTTP/" and before the
 void http1_request_start(struct http1_request *r)
 {
 	facts_start(&r->facts);
-	r->stage = HTTP1_HEAD;
+	r->stage = WIRE_HEAD;
 	r->started = false;
 	r->state = LEAD;
 	r->matched = 0;
@@ -145,7 +145,7 @@ static void end_head(struct http1_request *r)
 	/* Where this body ends cannot be told, and so neither where a next request begins. */
 	if (r->body.kind == HTTP1_BODY_UNTIL_CLOSE)
 		facts->keep_alive = false;
-	r->stage = http1_body_ended(&r->body) ? HTTP1_DONE : HTTP1_BODY;
+	r->stage = http1_body_ended(&r->body) ? WIRE_DONE : WIRE_BODY;
 }
 
 static const char *take_fields(struct http1_request *r, const char *at, const char *end)
@@ -215,17 +215,17 @@ ssize_t http1_request_feed(struct http1_request *r, const void *bytes, size_t le
 	if (len == 0)
 		return 0;
 	end = start + len;
-	while (at < end && r->stage == HTTP1_HEAD) {
+	while (at < end && r->stage == WIRE_HEAD) {
 		at = take_head(r, at, end);
 		if (!at) {
 			r->state = DEAD;
 			return WIRE_NOT;
 		}
 	}
-	if (r->stage == HTTP1_BODY) {
+	if (r->stage == WIRE_BODY) {
 		at += http1_body_feed(&r->body, at, (size_t)(end - at), &content);
 		if (http1_body_ended(&r->body))
-			r->stage = HTTP1_DONE;
+			r->stage = WIRE_DONE;
 	}
 	return at - start;
 }
@@ -237,15 +237,15 @@ ssize_t http1_request_skip(struct http1_request *r, uint64_t len)
 
 	if (r->state == DEAD)
 		return WIRE_NOT;
-	if (len == 0 || r->stage == HTTP1_DONE)
+	if (len == 0 || r->stage == WIRE_DONE)
 		return 0;
-	if (r->stage == HTTP1_BODY)
+	if (r->stage == WIRE_BODY)
 		used = http1_body_skip(&r->body, len, &content);
-	if (r->stage == HTTP1_HEAD || used < 0) {
+	if (r->stage == WIRE_HEAD || used < 0) {
 		r->state = DEAD;
 		return WIRE_NOT;
 	}
 	if (http1_body_ended(&r->body))
-		r->stage = HTTP1_DONE;
+		r->stage = WIRE_DONE;
 	return used;
 }

@@ -31,7 +31,7 @@ static void start_message(struct http1_response *r)
 
 void http1_response_start(struct http1_response *r, const struct wire_facts *request)
 {
-	r->stage = HTTP1_HEAD;
+	r->stage = WIRE_HEAD;
 	r->status = 0;
 	r->interim = 0;
 	r->started = false;
@@ -149,7 +149,7 @@ static void end_head(struct http1_response *r)
 		r->body.kind = HTTP1_BODY_UNTIL_CLOSE;
 	r->closes =
 		!r->keep_alive_request || r->says_close || (r->minor == 0 && !r->says_keep_alive);
-	r->stage = http1_body_ended(&r->body) ? HTTP1_DONE : HTTP1_BODY;
+	r->stage = http1_body_ended(&r->body) ? WIRE_DONE : WIRE_BODY;
 }
 
 static const char *take_fields(struct http1_response *r, const char *at, const char *end)
@@ -210,10 +210,10 @@ static const char *take_head(struct http1_response *r, const char *at, const cha
 /* After body bytes, or none: has the body ended, or its end been lost? */
 static void follow_body(struct http1_response *r)
 {
-	if (r->stage != HTTP1_BODY)
+	if (r->stage != WIRE_BODY)
 		return;
 	if (http1_body_ended(&r->body))
-		r->stage = HTTP1_DONE;
+		r->stage = WIRE_DONE;
 	if (r->body.kind == HTTP1_BODY_UNTIL_CLOSE) {
 		r->until_close = true;
 		r->closes = true;
@@ -229,14 +229,14 @@ ssize_t http1_response_feed(struct http1_response *r, const void *bytes, size_t 
 	if (len == 0)
 		return 0;
 	end = start + len;
-	while (at < end && r->stage == HTTP1_HEAD) {
+	while (at < end && r->stage == WIRE_HEAD) {
 		at = take_head(r, at, end);
 		if (!at) {
 			r->state = DEAD;
 			return WIRE_NOT;
 		}
 	}
-	if (r->stage == HTTP1_BODY)
+	if (r->stage == WIRE_BODY)
 		at += http1_body_feed(&r->body, at, (size_t)(end - at), &r->body_bytes);
 	follow_body(r);
 	return at - start;
@@ -248,11 +248,11 @@ ssize_t http1_response_skip(struct http1_response *r, uint64_t len)
 
 	if (r->state == DEAD)
 		return WIRE_NOT;
-	if (len == 0 || r->stage == HTTP1_DONE)
+	if (len == 0 || r->stage == WIRE_DONE)
 		return 0;
-	if (r->stage == HTTP1_BODY)
+	if (r->stage == WIRE_BODY)
 		used = http1_body_skip(&r->body, len, &r->body_bytes);
-	if (r->stage == HTTP1_HEAD || used < 0) {
+	if (r->stage == WIRE_HEAD || used < 0) {
 		r->state = DEAD;
 		return WIRE_NOT;
 	}

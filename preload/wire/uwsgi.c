@@ -32,7 +32,7 @@ enum variable {
 void uwsgi_request_start(struct uwsgi_request *r)
 {
 	facts_start(&r->facts);
-	r->stage = UWSGI_HEAD;
+	r->stage = WIRE_HEAD;
 	r->started = false;
 	r->state = HEADER;
 	r->header_len = 0;
@@ -216,7 +216,7 @@ static void end_value(struct uwsgi_request *r)
 	take_whole_value(r);
 	r->state = KEY_LEN;
 	if (r->vars_left == 0)
-		r->stage = r->body_left || r->body_unknown ? UWSGI_BODY : UWSGI_DONE;
+		r->stage = r->body_left || r->body_unknown ? WIRE_BODY : WIRE_DONE;
 }
 
 static void end_key(struct uwsgi_request *r, const char *key)
@@ -317,7 +317,7 @@ static uint64_t take_body(struct uwsgi_request *r, uint64_t len)
 		len = r->body_left;
 	r->body_left -= len;
 	if (r->body_left == 0)
-		r->stage = UWSGI_DONE;
+		r->stage = WIRE_DONE;
 	return len;
 }
 
@@ -330,14 +330,14 @@ ssize_t uwsgi_request_feed(struct uwsgi_request *r, const void *bytes, size_t le
 	if (len == 0)
 		return 0;
 	end = start + len;
-	while (at < end && r->stage == UWSGI_HEAD) {
+	while (at < end && r->stage == WIRE_HEAD) {
 		at = take_packet(r, at, end);
 		if (!at) {
 			r->state = DEAD;
 			return WIRE_NOT;
 		}
 	}
-	if (r->stage == UWSGI_BODY)
+	if (r->stage == WIRE_BODY)
 		at += take_body(r, (size_t)(end - at));
 	return at - start;
 }
@@ -346,9 +346,9 @@ ssize_t uwsgi_request_skip(struct uwsgi_request *r, uint64_t len)
 {
 	if (r->state == DEAD)
 		return WIRE_NOT;
-	if (len == 0 || r->stage == UWSGI_DONE)
+	if (len == 0 || r->stage == WIRE_DONE)
 		return 0;
-	if (r->stage == UWSGI_HEAD || len > INT64_MAX) {
+	if (r->stage == WIRE_HEAD || len > INT64_MAX) {
 		r->state = DEAD;
 		return WIRE_NOT;
 	}

@@ -10,12 +10,8 @@
 #include "preload/wire/target.h"
 #include "preload/wire/wire.h"
 
-enum uwsgi_stage { UWSGI_HEAD, UWSGI_BODY, UWSGI_DONE };
-
 struct uwsgi_request {
-	struct wire_facts facts; /* path from PATH_INFO, else REQUEST_URI without its query */
-	enum uwsgi_stage stage;
-	bool started;
+	WIRE_REQUEST_COMMON; /* path from PATH_INFO, else REQUEST_URI without its query */
 	/* internal to uwsgi.c below; the whole struct stays under 3 KiB */
 	uint8_t state;
 	uint8_t header[4];
@@ -37,7 +33,7 @@ void uwsgi_request_start(struct uwsgi_request *r);
 /*
  * As http1_request_feed. keep_alive is false: routers open one connection per request. A body of
  * unknown length (no CONTENT_LENGTH but HTTP_TRANSFER_ENCODING, as with --http-chunked-input; or
- * a length that is no number) is UWSGI_BODY until close. WIRE_NOT: modifier1 is not 0, there are
+ * a length that is no number) is WIRE_BODY until close. WIRE_NOT: modifier1 is not 0, there are
  * no variables, or their lengths do not add up to the packet's.
  */
 ssize_t uwsgi_request_feed(struct uwsgi_request *r, const void *bytes, size_t len);

@@ -46,6 +46,29 @@ struct wire_facts {
 	bool is_connect;
 };
 
+enum wire_stage {
+	WIRE_HEAD, /* before the end of the head (also: nothing seen yet) */
+	WIRE_BODY,
+	WIRE_DONE, /* the last byte of this message has been used */
+};
+
+/* What the state of every request parser begins with, so that callers need not ask which it is. */
+#define WIRE_REQUEST_COMMON                                                                       \
+	struct wire_facts facts; /* final once stage leaves WIRE_HEAD; method and path earlier */ \
+	enum wire_stage stage;                                                                    \
+	bool started /* a byte of the head has been seen */
+
+/* The same for responses. */
+#define WIRE_RESPONSE_COMMON                                                                         \
+	enum wire_stage stage;                                                                       \
+	uint16_t status; /* the final status; 0 until it has been seen */                            \
+	uint8_t interim; /* number of interim answers seen before it (100, 102, 103), at most 255 */ \
+	bool started; /* the final response has begun; known with the last digit of its status */    \
+	bool until_close;   /* the end of the body is the end of the connection */                   \
+	bool closes;	    /* the connection ends after this response (Connection: close, ...) */   \
+	bool upgraded;	    /* 101, or 2xx to CONNECT: what follows is not of this protocol */       \
+	uint64_t body_bytes /* content bytes seen so far, transfer coding removed */
+
 /*
  * Which protocol do a connection's first bytes speak? Looks at no more than WIRE_SNIFF_MAX bytes,
  * and gives the same verdict however they come: it stays WIRE_UNKNOWN until no byte can change it.

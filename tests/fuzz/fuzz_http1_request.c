@@ -9,8 +9,8 @@ static uint64_t digest_request(uint64_t sum, const struct http1_request *r)
 {
 	REQUIRE(!memchr(r->facts.path, '?', r->facts.path_len));
 	REQUIRE(!memchr(r->facts.path, '#', r->facts.path_len));
-	REQUIRE(r->stage == HTTP1_HEAD || r->started);
-	REQUIRE(r->stage == HTTP1_HEAD ||
+	REQUIRE(r->stage == WIRE_HEAD || r->started);
+	REQUIRE(r->stage == WIRE_HEAD ||
 		r->facts.is_head == (strcmp(r->facts.method, "HEAD") == 0));
 	sum = digest_facts(sum, &r->facts);
 	sum = digest_number(sum, r->stage);
@@ -23,7 +23,7 @@ static void check_skip(struct http1_request *before, const struct http1_request 
 {
 	ssize_t skipped;
 
-	if (before->stage != HTTP1_BODY)
+	if (before->stage != WIRE_BODY)
 		return;
 	skipped = http1_request_skip(before, len);
 	if (skipped == WIRE_NOT)
@@ -42,7 +42,7 @@ static bool feed_piece(struct http1_request *r, const char *bytes, size_t len, u
 		ssize_t used;
 
 		before.stage = r->stage;
-		if (r->stage == HTTP1_BODY)
+		if (r->stage == WIRE_BODY)
 			before = *r;
 		used = http1_request_feed(r, bytes, len);
 		if (used == WIRE_NOT) {
@@ -50,9 +50,9 @@ static bool feed_piece(struct http1_request *r, const char *bytes, size_t len, u
 			return false;
 		}
 		REQUIRE(used > 0 && (size_t)used <= len);
-		REQUIRE((size_t)used == len || r->stage == HTTP1_DONE);
+		REQUIRE((size_t)used == len || r->stage == WIRE_DONE);
 		check_skip(&before, r, len, used);
-		if (r->stage == HTTP1_DONE) {
+		if (r->stage == WIRE_DONE) {
 			*sum = digest_request(*sum, r);
 			http1_request_start(r);
 		}

@@ -10,11 +10,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static uint64_t digest_response(uint64_t sum, const struct http1_response *r)
 {
-	REQUIRE(r->stage == HTTP1_HEAD || (r->started && r->status));
+	REQUIRE(r->stage == WIRE_HEAD || (r->started && r->status));
 	REQUIRE(r->started == (r->status != 0));
 	REQUIRE(r->status == 0 || r->status == 101 || (r->status >= 200 && r->status <= 999));
-	REQUIRE(!r->until_close || (r->closes && r->stage == HTTP1_BODY));
-	REQUIRE(!r->upgraded || r->stage == HTTP1_DONE);
+	REQUIRE(!r->until_close || (r->closes && r->stage == WIRE_BODY));
+	REQUIRE(!r->upgraded || r->stage == WIRE_DONE);
 	sum = digest_number(sum, r->stage);
 	sum = digest_number(sum, r->status | r->interim << 16);
 	sum = digest_number(sum,
@@ -27,7 +27,7 @@ static void check_skip(struct http1_response before, const struct http1_response
 {
 	ssize_t skipped;
 
-	if (before.stage != HTTP1_BODY)
+	if (before.stage != WIRE_BODY)
 		return;
 	skipped = http1_response_skip(&before, len);
 	if (skipped == WIRE_NOT)
@@ -51,9 +51,9 @@ static bool feed_piece(struct http1_response *r, const struct wire_facts *reques
 			return false;
 		}
 		REQUIRE(used > 0 && (size_t)used <= len);
-		REQUIRE((size_t)used == len || r->stage == HTTP1_DONE);
+		REQUIRE((size_t)used == len || r->stage == WIRE_DONE);
 		check_skip(before, r, len, used);
-		if (r->stage == HTTP1_DONE) {
+		if (r->stage == WIRE_DONE) {
 			*sum = digest_response(*sum, r);
 			http1_response_start(r, request);
 		}

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 static void check_skip(struct uwsgi_request *before, const struct uwsgi_request *after, size_t len,
 		       ssize_t used)
 {
-	if (before->stage != UWSGI_BODY)
+	if (before->stage != WIRE_BODY)
 		return;
 	REQUIRE(uwsgi_request_skip(before, len) == used);
 	REQUIRE(before->stage == after->stage);
@@ -23,12 +23,12 @@ static uint64_t run(const uint8_t *bytes, size_t size, enum pieces_cut cut)
 
 	memset(&r, 0xa5, sizeof(r));
 	uwsgi_request_start(&r);
-	while (at < size && r.stage != UWSGI_DONE) {
+	while (at < size && r.stage != WIRE_DONE) {
 		ssize_t used;
 
 		len = pieces_next(cut, seed, at, size);
 		before.stage = r.stage;
-		if (r.stage == UWSGI_BODY)
+		if (r.stage == WIRE_BODY)
 			before = r;
 		used = uwsgi_request_feed(&r, pieces_copy(bytes + at, len), len);
 		if (used == WIRE_NOT) {
@@ -36,7 +36,7 @@ static uint64_t run(const uint8_t *bytes, size_t size, enum pieces_cut cut)
 			return 1;
 		}
 		REQUIRE(used > 0 && (size_t)used <= len);
-		REQUIRE((size_t)used == len || r.stage == UWSGI_DONE);
+		REQUIRE((size_t)used == len || r.stage == WIRE_DONE);
 		check_skip(&before, &r, len, used);
 		at += (size_t)used;
 	}

@@ -26,7 +26,7 @@ static void pipelined_requests_come_one_by_one(void)
 	for (int i = 0; i < 3; i++) {
 		at += http1_request_feed(&request, guard_copy(at, (size_t)(end - at)),
 					 (size_t)(end - at));
-		CHECK_INT(request.stage, HTTP1_DONE);
+		CHECK_INT(request.stage, WIRE_DONE);
 		CHECK_STR(request.facts.path, paths[i]);
 		CHECK_STR(request.facts.request_id, i == 1 ? "two" : "");
 		CHECK_INT(request.facts.keep_alive, keep_alive[i]);
@@ -40,13 +40,13 @@ static void pipelined_requests_come_one_by_one(void)
 static void content_length_bounds_the_body(void)
 {
 	CHECK_INT(feed_and_rest("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\nGET"), 3);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK_INT(feed_and_rest("POST / HTTP/1.1\r\nContent-Length: 007\r\n\r\n1234567X"), 1);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK_INT(
 		feed_and_rest("POST / HTTP/1.1\r\nContent-Length: 9223372036854775807\r\n\r\nabc"),
 		0);
-	CHECK_INT(request.stage, HTTP1_BODY);
+	CHECK_INT(request.stage, WIRE_BODY);
 	CHECK(request.facts.keep_alive);
 	CHECK_INT(request.body.left, INT64_MAX - 3);
 }
@@ -57,15 +57,15 @@ static void equal_lengths_count_once(void)
 		feed_and_rest(
 			"POST / HTTP/1.1\r\nContent-Length: 2, 2\r\nContent-Length: 2\r\n\r\nokX"),
 		1);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 }
 
 static void empty_elements_of_a_list_count_for_nothing(void)
 {
 	CHECK_INT(feed_and_rest("POST / HTTP/1.1\r\nContent-Length: ,\t, 2,,\r\n\r\nokX"), 1);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK_INT(feed_and_rest("GET / HTTP/1.1\r\nContent-Length:\r\n\r\nX"), 1);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 }
 
 static void last_coding_of_a_list_decides(void)
@@ -73,11 +73,11 @@ static void last_coding_of_a_list_decides(void)
 	CHECK_INT(feed_and_rest("POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
 				"0\r\n\r\nX"),
 		  1);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK_INT(feed_and_rest("POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n"
 				"transfer-encoding: Chunked\r\n\r\n0\r\n\r\nX"),
 		  1);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 }
 
 static void unusable_framing_takes_everything_until_close(void)
@@ -101,7 +101,7 @@ static void unusable_framing_takes_everything_until_close(void)
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		snprintf(text, sizeof(text), "POST /p HTTP/1.1\r\n%s\r\n0\r\n\r\nmore", fields[i]);
 		CHECK_INT(feed(text), strlen(text));
-		CHECK_INT(request.stage, HTTP1_BODY);
+		CHECK_INT(request.stage, WIRE_BODY);
 		CHECK(!request.facts.keep_alive);
 		CHECK_STR(request.facts.path, "/p");
 	}
@@ -122,7 +122,7 @@ static void chunks_end_the_request_with_their_trailer(void)
 
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
 		CHECK_INT(feed_chunks_and_rest(bodies[i]), strlen("GET"));
-		CHECK_INT(request.stage, HTTP1_DONE);
+		CHECK_INT(request.stage, WIRE_DONE);
 		CHECK(request.facts.keep_alive);
 	}
 }
@@ -144,19 +144,19 @@ static void broken_chunks_take_everything(void)
 
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
 		CHECK_INT(feed_chunks_and_rest(bodies[i]), 0);
-		CHECK_INT(request.stage, HTTP1_BODY);
+		CHECK_INT(request.stage, WIRE_BODY);
 		CHECK_INT(more_and_rest("0\r\n\r\nGET"), 0);
-		CHECK_INT(request.stage, HTTP1_BODY);
+		CHECK_INT(request.stage, WIRE_BODY);
 	}
 }
 
 static void largest_chunk_is_followed(void)
 {
 	CHECK_INT(feed_chunks_and_rest("7fffffffffffffff\r\nabc"), 0);
-	CHECK_INT(request.stage, HTTP1_BODY);
+	CHECK_INT(request.stage, WIRE_BODY);
 	CHECK_INT(http1_request_skip(&request, INT64_MAX - 3), INT64_MAX - 3);
 	CHECK_INT(http1_request_feed(&request, "\r\n0\r\n\r\nGET", 10), 7);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 }
 
 static void chunked_beats_content_length_in_either_order(void)
@@ -166,28 +166,28 @@ static void chunked_beats_content_length_in_either_order(void)
 			"POST / HTTP/1.1\r\nContent-Length: 50\r\nTransfer-Encoding: chunked\r\n\r\n"
 			"0\r\n\r\nGET"),
 		3);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK_INT(
 		feed_and_rest(
 			"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 50\r\n\r\n"
 			"0\r\n\r\nGET"),
 		3);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK_INT(
 		feed_and_rest(
 			"POST / HTTP/1.1\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nokX"),
 		1);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 }
 
 static void unseen_bytes_count_off_the_body(void)
 {
 	CHECK_INT(feed_and_rest("POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nab"), 0);
 	CHECK_INT(http1_request_skip(&request, 5), 5);
-	CHECK_INT(request.stage, HTTP1_BODY);
+	CHECK_INT(request.stage, WIRE_BODY);
 	CHECK_INT(http1_request_skip(&request, 0), 0);
 	CHECK_INT(http1_request_skip(&request, 5), 3);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK_INT(http1_request_skip(&request, 5), 0);
 }
 

@@ -163,7 +163,7 @@ static void truncated_message_is_not_done(void)
 
 		for (size_t at = 0; used > 0 && at < (size_t)used; at++) {
 			CHECK_INT(feed_bytes(&cut, samples[i], at), at);
-			CHECK(cut.stage != HTTP1_DONE);
+			CHECK(cut.stage != WIRE_DONE);
 		}
 	}
 }
@@ -172,14 +172,14 @@ static void nothing_fed_changes_nothing(void)
 {
 	http1_request_start(&request);
 	CHECK_INT(http1_request_feed(&request, NULL, 0), 0);
-	CHECK_INT(request.stage, HTTP1_HEAD);
+	CHECK_INT(request.stage, WIRE_HEAD);
 	CHECK(!request.started);
 }
 
 static void plain_get_tells_method_and_path(void)
 {
 	CHECK_INT(feed_and_rest("GET /a/b HTTP/1.1\r\nHost: h\r\n\r\n"), 0);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK(request.started);
 	CHECK_STR(request.facts.method, "GET");
 	CHECK_STR(request.facts.path, "/a/b");
@@ -196,7 +196,7 @@ static void plain_get_tells_method_and_path(void)
 static void method_and_path_are_known_before_the_head_ends(void)
 {
 	CHECK_INT(feed_and_rest("GET /early HTTP/1.1\r\nHo"), 0);
-	CHECK_INT(request.stage, HTTP1_HEAD);
+	CHECK_INT(request.stage, WIRE_HEAD);
 	CHECK(request.started);
 	CHECK_STR(request.facts.method, "GET");
 	CHECK_STR(request.facts.path, "/early");
@@ -206,10 +206,10 @@ static void empty_lines_before_a_request_do_not_start_it(void)
 {
 	CHECK_INT(feed_and_rest("\r\n\r\n\n"), 0);
 	CHECK(!request.started);
-	CHECK_INT(request.stage, HTTP1_HEAD);
+	CHECK_INT(request.stage, WIRE_HEAD);
 	CHECK_INT(more_and_rest("GET / HTTP/1.1\r\n\r\n"), 0);
 	CHECK(request.started);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 }
 
 /* Looks through the whole struct, not only through the strings. */
@@ -283,7 +283,7 @@ static void connect_names_its_authority_and_has_no_body(void)
 	const char *text = "CONNECT h.example:443 HTTP/1.1\r\nContent-Length: 10\r\n\r\ntunnel";
 
 	CHECK_INT(feed(text), strlen(text) - 6);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK(request.facts.is_connect);
 	CHECK_STR(request.facts.path, "h.example:443");
 }
@@ -317,7 +317,7 @@ static void long_path_is_cut_and_its_length_told(void)
 		memset(text + 5, 'a', LONG - 1);
 		strcpy(text + 4 + LONG, tails[i]);
 		CHECK_INT(feed(text), strlen(text));
-		CHECK_INT(request.stage, HTTP1_DONE);
+		CHECK_INT(request.stage, WIRE_DONE);
 		CHECK_INT(request.facts.path_len, WIRE_PATH_MAX - 1);
 		CHECK_INT(strlen(request.facts.path), WIRE_PATH_MAX - 1);
 		CHECK_INT(request.facts.path_full_len, LONG);
@@ -385,16 +385,16 @@ static void bare_line_feeds_end_lines(void)
 {
 	CHECK_INT(feed_and_rest("POST /p HTTP/1.1\nContent-Length: 2\nConnection: close\n\nokX"),
 		  1);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK(!request.facts.keep_alive);
 }
 
 static void white_space_may_follow_the_version(void)
 {
 	CHECK_INT(feed_and_rest("GET / HTTP/1.1 \t \r\nHost: h\r\n\r\nGET"), 3);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK_INT(feed_and_rest("GET / HTTP/1.1 \nHost: h\n\nGET"), 3);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 }
 
 static void folded_value_is_joined(void)
@@ -451,9 +451,9 @@ static void expect_continue_is_noticed(void)
 			  "PUT / HTTP/1.1\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n"),
 		  0);
 	CHECK(request.facts.expect_continue);
-	CHECK_INT(request.stage, HTTP1_BODY);
+	CHECK_INT(request.stage, WIRE_BODY);
 	CHECK_INT(more_and_rest("ok"), 0);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	/* A line without a colon is not the beginning of the next one's name. */
 	feed_fields("Expect\r\nExpect: 100-continue\r\n");
 	CHECK(request.facts.expect_continue);
@@ -468,7 +468,7 @@ static void upgrade_ends_with_its_head(void)
 
 	snprintf(more, sizeof(more), "%s%s", text, "\x81\x85mask");
 	CHECK_INT(feed(more), strlen(text));
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK(request.facts.upgrade);
 }
 
@@ -479,14 +479,14 @@ static void upgrade_offered_with_a_body_has_that_body(void)
 			"POST / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
 			"Content-Length: 3\r\n\r\nabcGET"),
 		3);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK(request.facts.upgrade);
 }
 
 static void control_bytes_are_part_of_a_target_as_lenient_servers_have_it(void)
 {
 	feed("GET /\x1b[31m\tred\x07?secret\x1b HTTP/1.1\r\n\r\n");
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK_STR(request.facts.path, "/\x1b[31m\tred\x07");
 }
 
@@ -547,7 +547,7 @@ static void head_of_64_kib_is_followed(void)
 
 			CHECK_INT(http1_request_feed(&request, guard_copy(text + at, part), part),
 				  part);
-			CHECK_INT(request.stage, at + part < len ? HTTP1_HEAD : HTTP1_DONE);
+			CHECK_INT(request.stage, at + part < len ? WIRE_HEAD : WIRE_DONE);
 		}
 		CHECK_STR(request.facts.path, "/big");
 		CHECK_STR(request.facts.request_id, "last");
@@ -565,7 +565,7 @@ static void one_field_of_64_kib_is_followed(void)
 	len += VALUE;
 	len += (size_t)sprintf(text + len, ", close\r\n\r\n");
 	CHECK_INT(feed_bytes(&request, text, len), len);
-	CHECK_INT(request.stage, HTTP1_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK(!request.facts.keep_alive);
 }
 

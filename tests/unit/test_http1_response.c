@@ -134,7 +134,7 @@ static void truncated_response_is_not_done(void)
 
 			for (size_t at = 0; used > 0 && at < (size_t)used; at++) {
 				CHECK_INT(feed_to(&cut, requests[q], samples[i], at), at);
-				CHECK(cut.stage != HTTP1_DONE);
+				CHECK(cut.stage != WIRE_DONE);
 			}
 		}
 	}
@@ -143,13 +143,13 @@ static void truncated_response_is_not_done(void)
 static void content_length_ends_the_response(void)
 {
 	CHECK_INT(feed_and_rest(&get, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP"), 4);
-	CHECK_INT(response.stage, HTTP1_DONE);
+	CHECK_INT(response.stage, WIRE_DONE);
 	CHECK_INT(response.status, 200);
 	CHECK_INT(response.body_bytes, 3);
 	CHECK(response.started);
 	CHECK(!response.until_close && !response.closes && !response.upgraded);
 	CHECK_INT(feed_and_rest(&get, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP"), 4);
-	CHECK_INT(response.stage, HTTP1_DONE);
+	CHECK_INT(response.stage, WIRE_DONE);
 	CHECK_INT(http1_response_feed(&response, "HTTP", 4), 0);
 }
 
@@ -158,7 +158,7 @@ static void chunks_end_the_response_and_their_sizes_are_no_content(void)
 	CHECK_INT(feed_and_rest(&get, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 				      "5;a=b\r\nhello\r\n3\r\nabc\r\n0\r\nDigest: x\r\n\r\nHTTP"),
 		  4);
-	CHECK_INT(response.stage, HTTP1_DONE);
+	CHECK_INT(response.stage, WIRE_DONE);
 	CHECK_INT(response.body_bytes, 8);
 	CHECK(!response.until_close);
 }
@@ -166,25 +166,25 @@ static void chunks_end_the_response_and_their_sizes_are_no_content(void)
 static void response_without_length_ends_with_the_connection(void)
 {
 	CHECK_INT(feed_and_rest(&get, "HTTP/1.1 200 OK\r\n\r\nabc"), 0);
-	CHECK_INT(response.stage, HTTP1_BODY);
+	CHECK_INT(response.stage, WIRE_BODY);
 	CHECK(response.until_close && response.closes);
 	CHECK_INT(more_and_rest("HTTP/1.1 200 OK\r\n\r\n"), 0);
 	CHECK_INT(http1_response_skip(&response, 1000), 1000);
-	CHECK_INT(response.stage, HTTP1_BODY);
+	CHECK_INT(response.stage, WIRE_BODY);
 	CHECK_INT(response.body_bytes, 1022);
 	CHECK_INT(feed_and_rest(&get, "HTTP/1.1 200 OK\r\n\r\n"), 0);
-	CHECK_INT(response.stage, HTTP1_BODY);
+	CHECK_INT(response.stage, WIRE_BODY);
 	CHECK(response.until_close);
 }
 
 static void answer_to_head_ends_with_its_head(void)
 {
 	CHECK_INT(feed_and_rest(&head, "HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\nHTTP"), 4);
-	CHECK_INT(response.stage, HTTP1_DONE);
+	CHECK_INT(response.stage, WIRE_DONE);
 	CHECK_INT(feed_and_rest(&head, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nHTTP"),
 		  4);
 	CHECK_INT(feed_and_rest(&head, "HTTP/1.1 200 OK\r\n\r\nHTTP"), 4);
-	CHECK_INT(response.stage, HTTP1_DONE);
+	CHECK_INT(response.stage, WIRE_DONE);
 	CHECK(!response.until_close && !response.closes);
 	CHECK_INT(response.body_bytes, 0);
 }
@@ -192,10 +192,10 @@ static void answer_to_head_ends_with_its_head(void)
 static void no_content_and_not_modified_end_with_their_head(void)
 {
 	CHECK_INT(feed_and_rest(&get, "HTTP/1.1 204 No Content\r\n\r\nHTTP"), 4);
-	CHECK_INT(response.stage, HTTP1_DONE);
+	CHECK_INT(response.stage, WIRE_DONE);
 	CHECK(!response.until_close && !response.closes);
 	CHECK_INT(feed_and_rest(&get, "HTTP/1.1 304 X\r\nContent-Length: 99\r\n\r\nHTTP"), 4);
-	CHECK_INT(response.stage, HTTP1_DONE);
+	CHECK_INT(response.stage, WIRE_DONE);
 	CHECK_INT(feed_and_rest(&get, "HTTP/1.1 204 X\r\nTransfer-Encoding: chunked\r\n\r\nHTTP"),
 		  4);
 }
@@ -204,7 +204,7 @@ static void interim_responses_do_not_end_it(void)
 {
 	http1_response_start(&response, &get);
 	CHECK_INT(more_and_rest("HTTP/1.1 100 Continue\r\n\r\n"), 0);
-	CHECK_INT(response.stage, HTTP1_HEAD);
+	CHECK_INT(response.stage, WIRE_HEAD);
 	CHECK_INT(response.status, 0);
 	CHECK_INT(response.interim, 1);
 	CHECK(!response.started);
@@ -217,7 +217,7 @@ static void interim_responses_do_not_end_it(void)
 	CHECK(response.started);
 	CHECK_INT(response.status, 201);
 	CHECK_INT(more_and_rest(" \r\nContent-Length: 1\r\n\r\nx"), 0);
-	CHECK_INT(response.stage, HTTP1_DONE);
+	CHECK_INT(response.stage, WIRE_DONE);
 	CHECK_INT(response.interim, 2);
 	/* What an interim response said of its own framing and connection is forgotten. */
 	CHECK(!response.closes);
@@ -237,7 +237,7 @@ static void switching_protocols_is_final(void)
 	CHECK_INT(feed_and_rest(&get,
 				"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n\x81\x01x"),
 		  3);
-	CHECK_INT(response.stage, HTTP1_DONE);
+	CHECK_INT(response.stage, WIRE_DONE);
 	CHECK_INT(response.status, 101);
 	CHECK_INT(response.interim, 0);
 	CHECK(response.upgraded && response.started);
@@ -246,10 +246,10 @@ static void switching_protocols_is_final(void)
 static void accepted_connect_is_an_upgrade_and_a_refused_one_is_not(void)
 {
 	CHECK_INT(feed_and_rest(&connect, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"), 3);
-	CHECK_INT(response.stage, HTTP1_DONE);
+	CHECK_INT(response.stage, WIRE_DONE);
 	CHECK(response.upgraded);
 	CHECK_INT(feed_and_rest(&connect, "HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nabc"), 1);
-	CHECK_INT(response.stage, HTTP1_DONE);
+	CHECK_INT(response.stage, WIRE_DONE);
 	CHECK(!response.upgraded);
 }
 
@@ -277,7 +277,7 @@ static void closes_follows_version_connection_and_request(void)
 		snprintf(text, sizeof(text), "%s 200 OK\r\n%sContent-Length: 0\r\n\r\n",
 			 cases[i].version, cases[i].fields);
 		CHECK_INT(feed_and_rest(cases[i].request, text), 0);
-		CHECK_INT(response.stage, HTTP1_DONE);
+		CHECK_INT(response.stage, WIRE_DONE);
 		CHECK_INT(response.closes, cases[i].closes);
 	}
 }
@@ -296,7 +296,7 @@ static void cgi_status_line_is_a_first_line(void)
 {
 	CHECK_INT(feed_and_rest(&get, "Status: 404 Not Found\r\nContent-Length: 2\r\n\r\nnoH"), 1);
 	CHECK_INT(response.status, 404);
-	CHECK_INT(response.stage, HTTP1_DONE);
+	CHECK_INT(response.stage, WIRE_DONE);
 	CHECK_INT(feed_and_rest(&get, "status:200\nContent-Length: 0\n\nH"), 1);
 	CHECK_INT(response.status, 200);
 }
@@ -309,7 +309,7 @@ static void status_is_known_with_its_last_digit(void)
 	CHECK_INT(more_and_rest("4"), 0);
 	CHECK_INT(response.status, 204);
 	CHECK(response.started);
-	CHECK_INT(response.stage, HTTP1_HEAD);
+	CHECK_INT(response.stage, WIRE_HEAD);
 }
 
 static void unusable_framing_ends_with_the_connection(void)
@@ -327,7 +327,7 @@ static void unusable_framing_ends_with_the_connection(void)
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n%s\r\nzzzz", fields[i]);
 		CHECK_INT(feed_and_rest(&get, text), 0);
-		CHECK_INT(response.stage, HTTP1_BODY);
+		CHECK_INT(response.stage, WIRE_BODY);
 		CHECK(response.until_close && response.closes);
 		CHECK_INT(response.body_bytes, 4);
 	}
@@ -360,18 +360,18 @@ static void chunks_that_break_midway_end_with_the_connection(void)
 	CHECK(!response.until_close && !response.closes);
 	CHECK_INT(more_and_rest("oops\r\n0\r\n\r\n"), 0);
 	CHECK(response.until_close && response.closes);
-	CHECK_INT(response.stage, HTTP1_BODY);
+	CHECK_INT(response.stage, WIRE_BODY);
 	CHECK_INT(more_and_rest("0\r\n\r\n"), 0);
-	CHECK_INT(response.stage, HTTP1_BODY);
+	CHECK_INT(response.stage, WIRE_BODY);
 }
 
 static void unseen_bytes_count_off_the_body(void)
 {
 	CHECK_INT(feed_and_rest(&get, "HTTP/1.1 200 OK\r\nContent-Length: 3000000000\r\n\r\n"), 0);
 	CHECK_INT(http1_response_skip(&response, 2999999999), 2999999999);
-	CHECK_INT(response.stage, HTTP1_BODY);
+	CHECK_INT(response.stage, WIRE_BODY);
 	CHECK_INT(http1_response_skip(&response, 2), 1);
-	CHECK_INT(response.stage, HTTP1_DONE);
+	CHECK_INT(response.stage, WIRE_DONE);
 	CHECK_INT(response.body_bytes, 3000000000);
 	CHECK_INT(http1_response_skip(&response, 2), 0);
 }
@@ -384,7 +384,7 @@ static void unseen_bytes_may_be_a_chunk(void)
 	CHECK_INT(http1_response_skip(&response, 15), 15);
 	CHECK_INT(http1_response_skip(&response, 1), 1);
 	CHECK_INT(more_and_rest("\r\n0\r\n\r\n"), 0);
-	CHECK_INT(response.stage, HTTP1_DONE);
+	CHECK_INT(response.stage, WIRE_DONE);
 	CHECK_INT(response.body_bytes, 16);
 }
 
@@ -438,7 +438,7 @@ static void pipelined_responses_come_one_by_one(void)
 		http1_response_start(&response, &get);
 		at += http1_response_feed(&response, guard_copy(at, (size_t)(end - at)),
 					  (size_t)(end - at));
-		CHECK_INT(response.stage, HTTP1_DONE);
+		CHECK_INT(response.stage, WIRE_DONE);
 		CHECK_INT(response.status, status[i]);
 		CHECK_INT(response.interim, interim[i]);
 		CHECK_INT(response.body_bytes, i < 2 ? 2 : 0);
@@ -464,7 +464,7 @@ static void head_of_64_kib_is_followed(void)
 			CHECK_INT(http1_response_feed(&response, guard_copy(text + at, part), part),
 				  part);
 		}
-		CHECK_INT(response.stage, HTTP1_DONE);
+		CHECK_INT(response.stage, WIRE_DONE);
 		CHECK_INT(response.body_bytes, 2);
 	}
 }

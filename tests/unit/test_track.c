@@ -113,7 +113,7 @@ static void a_keep_alive_request_finishes_with_its_last_byte(void)
 	CHECK_STR(happened, "began; resumed /a; paused /a; finished /a; ");
 	CHECK(track_current() == NULL);
 	CHECK_INT(last_finished.end, REQUEST_COMPLETE);
-	CHECK_INT(last_finished.out.status, 200);
+	CHECK_INT(last_finished.out.any.status, 200);
 	in("GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
 	out(RESPONSE);
 	CHECK(strstr(happened, "finished /b") != NULL);
@@ -238,7 +238,7 @@ static void interim_answers_do_not_end_it(void)
 	in("ok");
 	out(RESPONSE);
 	CHECK(strstr(happened, "finished /a") != NULL);
-	CHECK_INT(last_finished.out.status, 200);
+	CHECK_INT(last_finished.out.any.status, 200);
 	close_server();
 	close_all();
 }
@@ -456,7 +456,7 @@ static void a_duplicate_keeps_the_connection_open(void)
 	track_closed(track_closing(copy));
 	close(copy);
 	CHECK(strstr(happened, "finished /a") != NULL);
-	CHECK_INT(last_finished.out.body_bytes, 8);
+	CHECK_INT(last_finished.out.any.body_bytes, 8);
 	close_all();
 }
 

@@ -60,7 +60,7 @@ static void feed_variable(const char *key, const char *value)
 static void router_get_tells_its_facts(void)
 {
 	CHECK_INT(FEED(router_get), sizeof(router_get) - 1);
-	CHECK_INT(request.stage, UWSGI_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK(request.started);
 	CHECK_STR(request.facts.method, "GET");
 	CHECK_STR(request.facts.path, "/resource_providers/d");
@@ -78,51 +78,51 @@ static void router_get_tells_its_facts(void)
 static void router_post_has_its_body(void)
 {
 	CHECK_INT(FEED(router_post), sizeof(router_post) - 1);
-	CHECK_INT(request.stage, UWSGI_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK_STR(request.facts.method, "POST");
 	CHECK_STR(request.facts.path, "/items");
 	CHECK_INT(feed_to(&request, router_post, sizeof(router_post) - 2), sizeof(router_post) - 2);
-	CHECK_INT(request.stage, UWSGI_BODY);
+	CHECK_INT(request.stage, WIRE_BODY);
 	CHECK_INT(uwsgi_request_feed(&request, "vXX", 3), 1);
-	CHECK_INT(request.stage, UWSGI_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK_INT(uwsgi_request_feed(&request, "XX", 2), 0);
 }
 
 static void router_chunks_have_no_end(void)
 {
 	CHECK_INT(FEED(router_chunked_input), sizeof(router_chunked_input) - 1);
-	CHECK_INT(request.stage, UWSGI_BODY);
+	CHECK_INT(request.stage, WIRE_BODY);
 	CHECK_INT(uwsgi_request_feed(&request, "more", 4), 4);
 	CHECK_INT(uwsgi_request_skip(&request, 1000), 1000);
-	CHECK_INT(request.stage, UWSGI_BODY);
+	CHECK_INT(request.stage, WIRE_BODY);
 	CHECK_INT(FEED(router_chunked_dropped), sizeof(router_chunked_dropped) - 1);
-	CHECK_INT(request.stage, UWSGI_BODY);
+	CHECK_INT(request.stage, WIRE_BODY);
 }
 
 static void router_expect_waits_for_its_body(void)
 {
 	CHECK_INT(FEED(router_expect), sizeof(router_expect) - 1);
 	CHECK(request.facts.expect_continue);
-	CHECK_INT(request.stage, UWSGI_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 }
 
 static void router_upgrade_is_noticed(void)
 {
 	CHECK_INT(FEED(router_upgrade), sizeof(router_upgrade) - 1);
 	CHECK(request.facts.upgrade);
-	CHECK_INT(request.stage, UWSGI_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 }
 
 static void nginx_packets_are_understood(void)
 {
 	CHECK_INT(FEED(nginx_get), sizeof(nginx_get) - 1);
-	CHECK_INT(request.stage, UWSGI_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK_STR(request.facts.path, "/d");
 	CHECK_STR(request.facts.request_id, "r-1");
 	CHECK_INT(FEED(nginx_post), sizeof(nginx_post) - 1);
-	CHECK_INT(request.stage, UWSGI_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK_INT(FEED(nginx_chunked), sizeof(nginx_chunked) - 1);
-	CHECK_INT(request.stage, UWSGI_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK_STR(request.facts.path, "/chunked");
 }
 
@@ -186,7 +186,7 @@ static void byte_by_byte_gives_the_same_facts(void)
 		feed_to(&whole, samples[i].bytes, samples[i].len);
 		uwsgi_request_start(&cut);
 		for (size_t at = 0; at < samples[i].len; at++) {
-			CHECK(cut.stage != UWSGI_DONE);
+			CHECK(cut.stage != WIRE_DONE);
 			CHECK_INT(uwsgi_request_feed(&cut, guard_copy(samples[i].bytes + at, 1), 1),
 				  1);
 		}
@@ -279,7 +279,7 @@ static void packet_of_64_kib_is_followed(void)
 	CHECK(packet_len - 4 > 65000 && packet_len - 4 <= UINT16_MAX);
 	CHECK_INT(packet_feed("okX"), packet_len + 2);
 	CHECK_STR(request.facts.path, "/last");
-	CHECK_INT(request.stage, UWSGI_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 }
 
 static void methods_are_recognised(void)
@@ -329,22 +329,22 @@ static void body_length_decides_what_follows(void)
 {
 	static const struct {
 		const char *length, *coding;
-		enum uwsgi_stage stage;
+		enum wire_stage stage;
 		int used; /* of the four body bytes */
 	} cases[] = {
-		{ "0", NULL, UWSGI_DONE, 0 },
-		{ "3", NULL, UWSGI_DONE, 3 },
-		{ "4", NULL, UWSGI_DONE, 4 },
-		{ "5", NULL, UWSGI_BODY, 4 },
-		{ "", NULL, UWSGI_DONE, 0 },
-		{ NULL, NULL, UWSGI_DONE, 0 },
-		{ NULL, "chunked", UWSGI_BODY, 4 },
-		{ "3", "chunked", UWSGI_DONE, 3 },
-		{ "0", "chunked", UWSGI_DONE, 0 },
-		{ "", "chunked", UWSGI_BODY, 4 },
-		{ "x", NULL, UWSGI_BODY, 4 },
-		{ "-1", NULL, UWSGI_BODY, 4 },
-		{ "99999999999999999999", NULL, UWSGI_BODY, 4 },
+		{ "0", NULL, WIRE_DONE, 0 },
+		{ "3", NULL, WIRE_DONE, 3 },
+		{ "4", NULL, WIRE_DONE, 4 },
+		{ "5", NULL, WIRE_BODY, 4 },
+		{ "", NULL, WIRE_DONE, 0 },
+		{ NULL, NULL, WIRE_DONE, 0 },
+		{ NULL, "chunked", WIRE_BODY, 4 },
+		{ "3", "chunked", WIRE_DONE, 3 },
+		{ "0", "chunked", WIRE_DONE, 0 },
+		{ "", "chunked", WIRE_BODY, 4 },
+		{ "x", NULL, WIRE_BODY, 4 },
+		{ "-1", NULL, WIRE_BODY, 4 },
+		{ "99999999999999999999", NULL, WIRE_BODY, 4 },
 	};
 
 	for (int order = 0; order < 2; order++) {
@@ -369,9 +369,9 @@ static void unseen_bytes_count_off_the_body(void)
 	packet_add("CONTENT_LENGTH", "10");
 	CHECK_INT(packet_feed("ab"), packet_len + 2);
 	CHECK_INT(uwsgi_request_skip(&request, 7), 7);
-	CHECK_INT(request.stage, UWSGI_BODY);
+	CHECK_INT(request.stage, WIRE_BODY);
 	CHECK_INT(uwsgi_request_skip(&request, 7), 1);
-	CHECK_INT(request.stage, UWSGI_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK_INT(uwsgi_request_skip(&request, 7), 0);
 	uwsgi_request_start(&request);
 	CHECK_INT(uwsgi_request_skip(&request, 1), WIRE_NOT);
@@ -414,7 +414,7 @@ static void empty_keys_and_values_are_put_up_with(void)
 	packet_add("PATH_INFO", "/p");
 	packet_add("EMPTY", "");
 	CHECK_INT(packet_feed(""), packet_len);
-	CHECK_INT(request.stage, UWSGI_DONE);
+	CHECK_INT(request.stage, WIRE_DONE);
 	CHECK_STR(request.facts.path, "/p");
 }
 

@@ -1,0 +1,54 @@
+/*
+ * The protocols of this room side by side: the one place that knows which parser is whose. What
+ * each function does, and what it returns, is told by http1.h; the others do the same.
+ */
+#ifndef REQPROF_WIRE_PROTOCOL_H
+#define REQPROF_WIRE_PROTOCOL_H
+
+#include "preload/wire/http1.h"
+#include "preload/wire/uwsgi.h"
+#include "preload/wire/wire.h"
+
+union wire_request {
+	struct {
+		WIRE_REQUEST_COMMON;
+	} any;
+	struct http1_request http1;
+	struct uwsgi_request uwsgi;
+};
+
+union wire_response {
+	struct {
+		WIRE_RESPONSE_COMMON;
+	} any;
+	struct http1_response http1;
+};
+
+/* All below: with a protocol that wire_sniff named, neither WIRE_UNKNOWN nor WIRE_NONE. */
+
+void wire_request_start(enum wire_protocol protocol, union wire_request *r);
+/* bytes NULL: len bytes that cannot be seen. */
+ssize_t wire_request_feed(enum wire_protocol protocol, union wire_request *r, const void *bytes,
+			  size_t len);
+
+void wire_response_start(enum wire_protocol protocol, union wire_response *r,
+			 const union wire_request *request);
+ssize_t wire_response_feed(enum wire_protocol protocol, union wire_response *r, const void *bytes,
+			   size_t len);
+/* The bytes written are no response: only the end of the connection can end it now. */
+void wire_response_give_up(union wire_response *r);
+
+/*
+ * The request has been answered, though not read to its end: do these bytes, the next ones that
+ * were read, begin another request, so that the rest of its body never comes?
+ */
+bool wire_request_withheld(enum wire_protocol protocol, const union wire_request *r,
+			   const union wire_response *response, const void *bytes, size_t len);
+
+/* Is it spoken by front ends only, and never by an application that asks some other service? */
+bool wire_is_gateway(enum wire_protocol protocol);
+
+/* For network.protocol.name. */
+const char *wire_protocol_name(enum wire_protocol protocol, const union wire_request *r);
+
+#endif
