@@ -208,7 +208,7 @@ static void unmerged_stacks_keep_all_native_frames(void)
 	begin("GET", "/");
 	stack(4, "a1b2MEX", PROFILE_STACK_UNMERGED);
 	finish(m, 0);
-	CHECK_INT(m->samples[0].state, STACK_UNMERGED);
+	CHECK_INT(m->samples[0].stack_state, STACK_UNMERGED);
 	check_views(m, "a1b2MEX=4 ", "a1b2=4 ", "MEX=4 ");
 	model_free(m);
 }

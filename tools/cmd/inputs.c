@@ -14,6 +14,7 @@
 #include "format/profile.h"
 #include "tools/base/errors.h"
 #include "tools/model/load.h"
+#include "tools/model/spread.h"
 #include "tools/model/symbolize.h"
 #include "tools/symbol/symbol.h"
 
@@ -301,6 +302,7 @@ int inputs_load(struct inputs *inputs, char **paths, int n_paths, struct model *
 		if (load_profile(m, inputs->requests[i].file, &error))
 			say_unreadable(inputs, inputs->requests[i].file, &error);
 	}
+	model_spread(m);
 	symbolizer = symbol_open();
 	if (symbolizer)
 		symbol_on_warning(symbolizer, warn_symbols, NULL);

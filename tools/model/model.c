@@ -124,6 +124,15 @@ static void *grow(void *array, uint32_t n, uint32_t *space, size_t size)
 			return id;                                       \
 	}
 
+const char *wait_kind_name(enum wait_kind kind)
+{
+#define WAIT_KIND_NAME(id, name, help) name,
+	static const char *const names[] = { PROFILE_WAIT_KINDS(WAIT_KIND_NAME) };
+#undef WAIT_KIND_NAME
+
+	return names[kind];
+}
+
 struct model *model_new(void)
 {
 	struct model *m = errors_alloc(1, sizeof(*m));

@@ -64,11 +64,36 @@ struct stack {
 
 enum stack_state { STACK_WHOLE, STACK_TRUNCATED, STACK_UNMERGED, STACK_NO_PYTHON };
 
+/* What a stretch of wall time was; the parts that the wall time is made of. */
+enum sample_state { STATE_USER, STATE_KERNEL, STATE_WAIT, STATE_RUNNABLE, STATE_REST, STATES };
+
+#define WAIT_KIND_ID(id, name, help) WAIT_##id,
+enum wait_kind { PROFILE_WAIT_KINDS(WAIT_KIND_ID) WAIT_KINDS };
+#undef WAIT_KIND_ID
+
+enum certainty { CERTAIN, INFERRED, SHARED };
+
 struct sample {
-	uint32_t stack, request, thread;
-	enum stack_state state;
+	uint32_t stack, request, thread; /* thread 0: not told */
+	enum stack_state stack_state;
+	enum sample_state state;
+	enum certainty certainty;
+	enum wait_kind kind; /* of a wait */
+	uint32_t ticks;	     /* how many stacks taken on the CPU, user or kernel; 0: exact */
+	const char *on;	     /* what a wait was for; "" when there is nothing to tell */
+	const char *holder;  /* of a wait for the GIL: who had it; "" unknown */
+	/*
+	 * How many waits; 0 for all but the first of the samples that share one wait for the GIL.
+	 * More than one: added up, and at_ns means nothing.
+	 */
+	int64_t count, trips;
 	int64_t at_ns; /* since the request's start; -1 when not told */
 	int64_t values[PROFILE_VALUES];
+	/*
+	 * Its wall time where requests are taken together (tools/model/spread.h): until spread,
+	 * values[PROFILE_WALL]. Sums over a request need not be its wall time, those over all requests of a route are.
+	 */
+	int64_t share_ns;
 };
 
 struct model {
@@ -87,6 +112,9 @@ struct model {
 	uint32_t space[8];
 	struct model_index *index;
 };
+
+/* "socket", "GIL": as users read it. */
+const char *wait_kind_name(enum wait_kind kind);
 
 /* Never NULL: out of memory ends the program (tools/base/errors.h). */
 struct model *model_new(void);

@@ -47,11 +47,52 @@ static int64_t number(struct facts *f, const char *key)
 	return *end || errno ? 0 : n;
 }
 
+/* A number that sums are made of: not negative, and small enough not to overflow in them. */
+static int64_t amount(struct facts *f, const char *key)
+{
+	int64_t n = number(f, key);
+
+	return n < 0 || n > (int64_t)1 << 53 ? 0 : n;
+}
+
 static int small(struct facts *f, const char *key)
 {
 	int64_t n = number(f, key);
 
 	return n < 0 || n > INT32_MAX ? 0 : (int)n;
+}
+
+static bool has(const struct facts *f, const char *key)
+{
+	return profile_fact(f->in, key, NULL, 0) >= 0;
+}
+
+/* Before there was a split, rest_ns was what samples times period left of the wall time: below 0 at times. */
+static void read_split(struct request *r, struct facts *f)
+{
+	r->split = has(f, PROFILE_KEY_USER_NS);
+	if (!r->split) {
+		if (r->rest_ns < 0)
+			r->rest_ns = 0;
+		if (r->rest_ns > r->wall_ns)
+			r->rest_ns = r->wall_ns;
+		r->user_ns = r->wall_ns - r->rest_ns;
+		r->wait_ns = 0;
+		r->waits_off = true;
+		return;
+	}
+	r->user_ns = amount(f, PROFILE_KEY_USER_NS);
+	r->kernel_ns = amount(f, PROFILE_KEY_KERNEL_NS);
+	r->runnable_ns = amount(f, PROFILE_KEY_RUNNABLE_NS);
+	r->overlap_ns = amount(f, PROFILE_KEY_OVERLAP_NS);
+	r->gil_ns = amount(f, PROFILE_KEY_GIL_NS);
+	r->wait_count = amount(f, PROFILE_KEY_WAIT_COUNT);
+	r->round_trips = amount(f, PROFILE_KEY_TRIPS);
+	r->faults = amount(f, PROFILE_KEY_FAULTS);
+	r->major_faults = amount(f, PROFILE_KEY_MAJOR_FAULTS);
+	r->preempted = amount(f, PROFILE_KEY_SWITCHED);
+	r->runnable_known = has(f, PROFILE_KEY_RUNNABLE_NS);
+	r->waits_off = !strcmp(get(f, PROFILE_KEY_WAITS), "off");
 }
 
 static int64_t sum_of_lost(const struct profile_in *in)
@@ -130,16 +171,18 @@ int request_read(struct request *r, const struct profile_in *in, const char *fil
 		.tid = small(&f, PROFILE_KEY_TID),
 		.threads = small(&f, PROFILE_KEY_THREADS),
 		.rate = small(&f, PROFILE_KEY_RATE),
-		.wall_ns = number(&f, PROFILE_KEY_WALL_NS),
-		.cpu_ns = number(&f, PROFILE_KEY_CPU_NS),
-		.wait_ns = number(&f, PROFILE_KEY_WAIT_NS),
+		.wall_ns = amount(&f, PROFILE_KEY_WALL_NS),
+		.cpu_ns = amount(&f, PROFILE_KEY_CPU_NS),
+		.wait_ns = amount(&f, PROFILE_KEY_WAIT_NS),
 		.rest_ns = number(&f, PROFILE_KEY_REST_NS),
-		.samples = number(&f, PROFILE_KEY_SAMPLES),
-		.incomplete = number(&f, PROFILE_KEY_INCOMPLETE),
+		.samples = amount(&f, PROFILE_KEY_SAMPLES),
+		.incomplete = amount(&f, PROFILE_KEY_INCOMPLETE),
 		.lost = sum_of_lost(in),
 		.start_ns = in->time_ns,
 		.period_ns = in->period_ns,
 	};
+	r->queued_ns = has(&f, PROFILE_KEY_QUEUED_NS) ? amount(&f, PROFILE_KEY_QUEUED_NS) : -1;
+	read_split(r, &f);
 	r->proxy = !strcmp(r->role, "proxy");
 	free(f.buf);
 	return 0;

@@ -21,7 +21,18 @@ struct request {
 	int status; /* 0: no response was seen */
 	int pid, tid, threads, rate;
 	int64_t start_ns; /* unix time */
-	int64_t wall_ns, cpu_ns, wait_ns, rest_ns;
+	/*
+	 * wall = user + kernel + wait + runnable + rest - overlap. Files from before waits were
+	 * measured say so little that kernel is 0 and all but user is rest; split is false then.
+	 */
+	bool split;
+	int64_t wall_ns, user_ns, kernel_ns, wait_ns, runnable_ns, rest_ns, overlap_ns;
+	int64_t cpu_ns;	   /* exact thread CPU time, user and kernel */
+	int64_t gil_ns;	   /* of wait_ns */
+	int64_t queued_ns; /* before its first byte was read; -1: not known */
+	int64_t wait_count, round_trips, faults, major_faults, preempted;
+	bool waits_off;	     /* waits were not measured: they are in rest_ns */
+	bool runnable_known; /* the kernel told the run-queue delay */
 	int64_t period_ns; /* user CPU time that a sample stands for */
 	int64_t samples, incomplete, lost;
 	/* Its samples in struct model; both 0 until they are loaded. */

@@ -13,6 +13,7 @@ struct building {
 	struct view *v;
 	struct model *m;
 	enum view_mode mode;
+	bool fold;
 	uint32_t space;
 	uint32_t *slots; /* node ids by (parent, frame); 0: free */
 	uint32_t n_slots;
@@ -68,6 +69,12 @@ static bool is_shown(enum view_mode mode, enum frame_kind kind)
 	       (mode == VIEW_PYTHON) == (kind == FRAME_PYTHON);
 }
 
+static bool is_wait(const struct model *m, const struct location *l)
+{
+	return l->kind == FRAME_PSEUDO && !strncmp(m->functions[l->function].name,
+						   PROFILE_WAIT_FRAME, strlen(PROFILE_WAIT_FRAME));
+}
+
 /* Where a stack ends in this view; 0 when nothing of it is shown. Its parents are done. */
 static uint32_t place_stack(struct building *b, uint32_t id)
 {
@@ -82,7 +89,7 @@ static uint32_t place_stack(struct building *b, uint32_t id)
 	if (b->mode == VIEW_MIXED && l->kind == FRAME_PYTHON && s->parent &&
 	    b->m->locations[parent->location].kind == FRAME_NATIVE)
 		node = b->v->node_of_stack[parent->parent];
-	if (!is_shown(b->mode, l->kind))
+	if (!is_shown(b->mode, l->kind) || (b->fold && node && is_wait(b->m, l)))
 		return node;
 	for (uint32_t i = l->n_frames; i--;)
 		node = child(b, node, b->m->location_frames[l->first_frame + i]);
@@ -108,14 +115,20 @@ static void add_up(struct view *v)
 	const struct model *m = v->model;
 
 	for (uint32_t i = 0; i < m->n_samples; i++) {
-		struct view_node *node = &v->nodes[v->node_of_stack[m->samples[i].stack]];
+		const struct sample *s = &m->samples[i];
+		struct view_node *node = &v->nodes[v->node_of_stack[s->stack]];
 
-		for (int j = 0; j < PROFILE_VALUES; j++)
-			node->self[j] += m->samples[i].values[j];
+		for (int j = 0; j < PROFILE_WALL; j++)
+			node->self[j] += s->values[j];
+		node->self[PROFILE_WALL] += s->share_ns;
+		node->self_ticks += s->ticks;
 	}
 	for (uint32_t i = v->n_nodes; i--;) {
 		struct view_node *node = &v->nodes[i];
 
+		node->total_ticks += node->self_ticks;
+		if (i)
+			v->nodes[node->parent].total_ticks += node->total_ticks;
 		for (int j = 0; j < PROFILE_VALUES; j++) {
 			node->total[j] += node->self[j];
 			if (i)
@@ -152,10 +165,10 @@ static void link_siblings(struct view *v)
 	free(order);
 }
 
-struct view *view_make(struct model *m, enum view_mode mode)
+static struct view *make(struct model *m, enum view_mode mode, bool fold)
 {
 	struct view *v = errors_alloc(1, sizeof(*v));
-	struct building b = { .v = v, .m = m, .mode = mode, .space = 256 };
+	struct building b = { .v = v, .m = m, .mode = mode, .fold = fold, .space = 256 };
 	bool nothing = false;
 
 	v->model = m;
@@ -172,6 +185,16 @@ struct view *view_make(struct model *m, enum view_mode mode)
 	link_siblings(v);
 	free(b.slots);
 	return v;
+}
+
+struct view *view_make(struct model *m, enum view_mode mode)
+{
+	return make(m, mode, false);
+}
+
+struct view *view_make_folded(struct model *m, enum view_mode mode)
+{
+	return make(m, mode, true);
 }
 
 void view_free(struct view *v)
@@ -292,6 +315,9 @@ static size_t sum_up(const struct view *v, const uint32_t *entries, uint32_t n_e
 			if (outermost)
 				sum->total[j] += node->total[j];
 		}
+		sum->self_ticks += node->self_ticks;
+		if (outermost)
+			sum->total_ticks += node->total_ticks;
 	}
 	for (uint32_t i = 0; i < n_entries; i++) {
 		bool any = false;

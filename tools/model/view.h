@@ -28,7 +28,9 @@ struct view_node {
 	uint32_t parent;
 	/* 0: none. Siblings in order of falling total wall time, then of frame id */
 	uint32_t first_child, next_sibling;
+	/* PROFILE_WALL are shares: tools/model/spread.h */
 	int64_t self[PROFILE_VALUES], total[PROFILE_VALUES];
+	int64_t self_ticks, total_ticks; /* stacks taken on the CPU that these stand on */
 };
 
 struct view {
@@ -40,12 +42,18 @@ struct view {
 
 /* The model must be named. It gains functions and frames for VIEW_NO_*, nothing else changes. */
 struct view *view_make(struct model *m, enum view_mode mode);
+/*
+ * The same, but a wait belongs to the frame that waited: no "[wait: ...]" leaves where a stack was
+ * taken. For tables of functions and lines, in which a line that waits must show.
+ */
+struct view *view_make_folded(struct model *m, enum view_mode mode);
 void view_free(struct view *v);
 
 /* A function's or a line's sums. total counts a stack once, however often the entry is in it. */
 struct view_sum {
 	uint32_t id; /* function or frame id */
 	int64_t self[PROFILE_VALUES], total[PROFILE_VALUES];
+	int64_t self_ticks, total_ticks;
 };
 
 /*

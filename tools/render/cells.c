@@ -80,6 +80,7 @@ struct cells *cells_make(const struct view *v, bool by_status)
 		cell->group = group_of[m->samples[i].request];
 		cell->node = v->node_of_stack[m->samples[i].stack];
 		memcpy(cell->values, m->samples[i].values, sizeof(cell->values));
+		cell->values[PROFILE_WALL] = m->samples[i].share_ns;
 	}
 	free(group_of);
 	qsort(c->cells, m->n_samples, sizeof(*c->cells), compare_cells);
