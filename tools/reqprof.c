@@ -14,7 +14,7 @@ static const struct command {
 	{ "run", cmd_run, "start a server with profiling" },
 	{ "ctl", cmd_ctl, "switch profiling on or off while it runs; show what it does" },
 	{ "ls", cmd_ls, "list profiled requests" },
-	{ "report", cmd_report, "functions and lines by time, and the call tree" },
+	{ "report", cmd_report, "where the time went: functions, lines, waits" },
 	{ "export", cmd_export, "write pstats, speedscope, collapsed stacks or pprof" },
 };
 

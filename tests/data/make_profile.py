@@ -8,8 +8,15 @@ Stacks are root first. A frame is one of
     PATH.py:FIRST:NAME:LINE    Python: file, first line, qualified name, line being run
     !PATH+0xOFFSET             native: byte OFFSET of the file PATH (!PATH@BUILDID+0x... with a build id)
     [text]                     pseudo
-COUNT may be COUNT/STATE with STATE one of truncated, unmerged, no-python.
-Without --wall the request took twice its user CPU time. --gzip compresses; --cut N keeps N bytes;
+COUNT may be COUNT/STATE with STATE one of truncated, unmerged, no-python, and COUNT@THREAD.
+    --wait 'MS|KIND|ON|KEY=VALUE,...|FRAME;FRAME...'    a wait, or several added up: keys are at (ms),
+                  count, trips, holder, thread, certainty; what is empty or left out at the end is not there
+    --kernel MS            CPU time in the kernel that was not sampled
+    --kernel-stack 'COUNT FUNCTION;...'    ticks in the kernel, outermost function first
+    --runnable MS, --overlap MS
+Stacks follow each other in time from 0 on in the order given; a wait's `at` moves no one.
+Without --wall the request took twice its user CPU time, or all that is given when that is more. What
+is left is the rest. --earlier writes what was written before waits were measured. --gzip compresses; --cut N keeps N bytes;
 --flip N inverts byte N; --unmarked leaves out the check sum.
 """
 import argparse
@@ -106,12 +113,12 @@ class Profile:
             4, number(1, n) + number(2, m) + number(3, (m << 32) + offset)))
 
     def frame(self, text):
-        if text.startswith("["):
-            return self.line(self.function(text, text, "", 0), 0)
         if text.startswith("!"):
             path, offset = text[1:].rsplit("+", 1)
             path, _, build_id = path.partition("@")
             return self.native(path, build_id, int(offset, 16))
+        if text.startswith("[") or ":" not in text:
+            return self.line(self.function(text, text, "", 0), 0)
         path, first, name, line = text.rsplit(":", 3)
         return self.line(self.function(name, name.rsplit(".", 1)[-1], path, int(first)), int(line))
 
@@ -136,6 +143,12 @@ def main():
     parser.add_argument("--start", type=int, default=1795446911123456789, metavar="NS")
     parser.add_argument("--fact", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--stack", action="append", default=[])
+    parser.add_argument("--wait", action="append", default=[])
+    parser.add_argument("--kernel", type=float, default=0, metavar="MS")
+    parser.add_argument("--kernel-stack", action="append", default=[])
+    parser.add_argument("--runnable", type=float, default=0, metavar="MS")
+    parser.add_argument("--overlap", type=float, default=0, metavar="MS")
+    parser.add_argument("--earlier", action="store_true")
     parser.add_argument("--gzip", action="store_true")
     parser.add_argument("--unmarked", action="store_true")
     parser.add_argument("--cut", type=int)
@@ -145,24 +158,57 @@ def main():
     stacks = []
     for stack in args.stack:
         count, frames = stack.split(" ", 1)
+        count, _, thread = count.partition("@")
         count, _, state = count.partition("/")
-        stacks.append((int(count), state, frames.split(";")))
-    samples = sum(count for count, _, _ in stacks)
-    wall = int(args.wall * 1e6) if args.wall is not None else 2 * samples * PERIOD
-    each = min(PERIOD, wall // samples) if samples else 0
+        stacks.append((int(count), state, int(thread or 8369), frames.split(";")))
+    kernel_stacks = []
+    for stack in args.kernel_stack:
+        count, frames = stack.split(" ", 1)
+        kernel_stacks.append((int(count), ["[kernel]"] + frames.split(";")))
+    waits = []
+    for wait in args.wait:
+        ms, kind, on, keys, frames = (wait + "||||").split("|")[:5]
+        keys = dict(pair.split("=", 1) for pair in keys.split(",") if pair)
+        waits.append((int(float(ms) * 1e6), kind, on, keys, frames.split(";") if frames else []))
+    samples = sum(count for count, _, _, _ in stacks)
+    ticks = sum(count for count, _ in kernel_stacks)
+    user, runnable, overlap = samples * PERIOD, int(args.runnable * 1e6), int(args.overlap * 1e6)
+    kernel = int(args.kernel * 1e6) + ticks * PERIOD
+    wait_ns = sum(ns for ns, _, _, _, _ in waits)
+    parts = kernel + wait_ns + runnable - overlap
+    wall = int(args.wall * 1e6) if args.wall is not None else max(2 * user, user + parts)
+    # Samples of a request that was too short for them stand for what it had.
+    each = PERIOD
+    if samples and user + parts > wall:
+        each = (wall - parts) // samples
+        user = each * samples
+    cpu = (user + kernel) if not args.earlier else samples * PERIOD
+    rest = wall - user - parts
+    scale = wall / (wall + overlap) if overlap else 1
 
     facts = {
         "reqprof.version": "1", "reqprof.id": "8368-42", "reqprof.role": "server",
         "reqprof.end": "complete", "reqprof.wall_ns": str(wall),
-        "reqprof.cpu_ns": str(samples * PERIOD), "reqprof.wait_ns": "0",
-        "reqprof.rest_ns": str(wall - samples * PERIOD), "reqprof.samples": str(samples),
+        "reqprof.cpu_ns": str(cpu), "reqprof.wait_ns": str(wait_ns),
+        "reqprof.rest_ns": str(rest), "reqprof.samples": str(samples),
         "reqprof.clock": "perf-user", "reqprof.rate": "997", "reqprof.python": "3.11.2",
         "reqprof.threads": "1", "http.request.method": "GET", "url.path": "/users/42",
         "http.route": "/users/{n}", "http.response.status_code": "200",
         "network.protocol.name": "http/1.1", "network.peer.address": "127.0.0.1:50000",
         "process.pid": "8368", "thread.id": "8369", "process.executable.path": "/usr/bin/uwsgi",
     }
-    states = sum(count for count, state, _ in stacks if state)
+    if not args.earlier:
+        facts.update({
+            "reqprof.user_ns": str(user), "reqprof.kernel_ns": str(kernel),
+            "reqprof.gil_ns": str(sum(ns for ns, kind, _, _, _ in waits if kind == "GIL")),
+            "reqprof.runnable_ns": str(runnable), "reqprof.waits": "on",
+            "reqprof.wait_count": str(sum(int(keys.get("count", 1)) for _, _, _, keys, _ in waits)),
+            "reqprof.round_trips": str(sum(int(keys.get("trips", 0)) for _, _, _, keys, _ in waits)),
+            "reqprof.page_faults": "12", "reqprof.preempted": "1",
+        })
+        if overlap:
+            facts["reqprof.overlap_ns"] = str(overlap)
+    states = sum(count for count, state, _, _ in stacks if state)
     if states:
         facts["reqprof.incomplete"] = str(states)
     for fact in args.fact:
@@ -180,15 +226,50 @@ def main():
             p.comment(key, value)
     p.out += number(9, args.start) + number(10, wall) + number(12, PERIOD)
     at = 0
-    for count, state, frames in stacks:
+    left = wall
+
+    def sample(frames, values, labels):
+        nonlocal left
+        values = list(values)
+        values[3] = min(left, int(values[3] * scale))
+        left -= values[3]
+        p.sample(frames, values, labels)
+
+    for count, state, thread, frames in stacks:
         for _ in range(count):
-            labels = [("thread", 8369, None), ("at", at, "nanoseconds")]
+            labels = [("thread", thread, None), ("at", at, "nanoseconds")]
             if state:
                 labels.append(("stack", state, None))
-            p.sample(frames, (1, PERIOD, 0, each), labels)
+            sample(frames, (1, PERIOD, 0, each), labels)
             at += each
-    if wall > at:
-        p.sample(["[unaccounted]"], (0, 0, 0, wall - at), [])
+    for count, frames in kernel_stacks:
+        for _ in range(count):
+            sample(frames, (0, PERIOD, 0, PERIOD),
+                   [("thread", 8369, None), ("at", at, "nanoseconds"), ("state", "kernel", None)])
+            at += PERIOD
+    for ns, kind, on, keys, frames in waits:
+        labels = [("state", "wait", None), ("wait", kind, None),
+                  ("thread", int(keys.get("thread", 8369)), None)]
+        if on:
+            labels.append(("wait.on", on, None))
+        if "at" in keys:
+            labels.append(("at", int(float(keys["at"]) * 1e6), "nanoseconds"))
+        for key, label in (("count", "count"), ("trips", "round_trips")):
+            if key in keys:
+                labels.append((label, int(keys[key]), None))
+        for key, label in (("holder", "gil.holder"), ("certainty", "certainty")):
+            if key in keys:
+                labels.append((label, keys[key], None))
+        leaf = "[wait: %s%s]" % (kind, " " + on if on else "")
+        sample(frames + [leaf], (0, 0, ns, ns), labels)
+    if args.kernel:
+        ns = int(args.kernel * 1e6)
+        sample(["[kernel (not sampled)]"], (0, ns, 0, ns), [("state", "kernel", None)])
+    if runnable:
+        sample(["[waiting for a CPU]"], (0, 0, 0, runnable), [("state", "runnable", None)])
+    if left > 0:
+        p.sample(["[not on CPU or in the kernel]" if args.earlier else "[unaccounted]"],
+                 (0, 0, 0, left), [] if args.earlier else [("state", "rest", None)])
     if not args.unmarked:
         p.comment("reqprof.whole", check_sum(bytes(p.out)))
 

@@ -149,3 +149,24 @@ char *escape_utf8(const char *bytes, size_t len)
 	*at = '\0';
 	return out;
 }
+
+char *escape_fit(const char *text, size_t columns)
+{
+	char *escaped = escape_text(text);
+	size_t len = strlen(escaped);
+
+	if (escape_width(escaped) <= columns)
+		return escaped;
+	while (escape_width(escaped) > columns - 1) {
+		/* a whole character at a time */
+		while (len && (escaped[len - 1] & 0xc0) == 0x80)
+			len--;
+		escaped[--len] = '\0';
+	}
+	char *cut;
+
+	if (asprintf(&cut, "%s…", escaped) < 0)
+		return escaped;
+	free(escaped);
+	return cut;
+}

@@ -16,6 +16,8 @@ char *escape_bytes(const char *bytes, size_t len);
 void escape_print(FILE *out, const char *text);
 /* Columns that text without escapes takes: one per code point, two for wide ones (CJK, emoji). */
 size_t escape_width(const char *utf8);
+/* escape_text cut to so many columns, a "…" at its end then. Free it. */
+char *escape_fit(const char *text, size_t columns);
 /* Valid UTF-8 for JSON: every bad byte is U+FFFD; nothing else changes. Free it. */
 char *escape_utf8(const char *bytes, size_t len);
 

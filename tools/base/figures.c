@@ -74,3 +74,31 @@ char *figure_rfc3339(char buf[FIGURE_MAX], int64_t unix_ns)
 	snprintf(buf + len, FIGURE_MAX - len, ".%09ldZ", rest);
 	return buf;
 }
+
+void figure_shares(const int64_t *parts, size_t n, int tenths, int *shares)
+{
+	double whole = 0;
+	int left = tenths;
+
+	for (size_t i = 0; i < n; i++)
+		whole += (double)parts[i];
+	for (size_t i = 0; i < n; i++) {
+		shares[i] = whole > 0 ? (int)((double)parts[i] * tenths / whole) : 0;
+		left -= shares[i];
+	}
+	/* what rounding down left over goes to the largest remainders */
+	for (; whole > 0 && left > 0; left--) {
+		size_t most = 0;
+		double most_lacks = -1;
+
+		for (size_t i = 0; i < n; i++) {
+			double lacks = (double)parts[i] * tenths / whole - shares[i];
+
+			if (parts[i] > 0 && lacks > most_lacks) {
+				most = i;
+				most_lacks = lacks;
+			}
+		}
+		shares[most]++;
+	}
+}

@@ -11,15 +11,71 @@
 #include "tools/cmd/cmd.h"
 #include "tools/cmd/inputs.h"
 
-enum sort { BY_TIME, BY_WALL, BY_CPU, BY_WAIT, BY_SAMPLES, BY_STATUS, BY_ROUTE, BY_PATH };
+enum sort {
+	BY_TIME,
+	BY_WALL,
+	BY_USER,
+	BY_KERNEL,
+	BY_CPU,
+	BY_WAIT,
+	BY_GIL,
+	BY_RUNNABLE,
+	BY_REST,
+	BY_QUEUED,
+	BY_TRIPS,
+	BY_FAULTS,
+	BY_SAMPLES,
+	BY_STATUS,
+	BY_ROUTE,
+	BY_PATH
+};
 
-static const char *const sort_names[] = { "time",   "wall",  "cpu",  "wait", "samples",
-					  "status", "route", "path", NULL };
+static const char *const sort_names[] = { "time",  "wall",   "user",	 "kernel", "cpu",
+					  "wait",  "gil",    "runnable", "rest",   "queued",
+					  "trips", "faults", "samples",	 "status", "route",
+					  "path",  NULL };
 
 struct order {
 	enum sort by;
 	bool reverse;
 };
+
+static int64_t number_of(const struct request *r, enum sort by)
+{
+	switch (by) {
+	case BY_WALL:
+		return r->wall_ns;
+	case BY_USER:
+		return r->user_ns;
+	case BY_KERNEL:
+		return r->kernel_ns;
+	case BY_CPU:
+		return r->cpu_ns;
+	case BY_WAIT:
+		return r->wait_ns;
+	case BY_GIL:
+		return r->gil_ns;
+	case BY_RUNNABLE:
+		return r->runnable_ns;
+	case BY_REST: /* as the column has it */
+		return r->rest_ns + r->runnable_ns;
+	case BY_QUEUED:
+		return r->queued_ns;
+	case BY_TRIPS:
+		return r->round_trips;
+	case BY_FAULTS:
+		return r->faults;
+	case BY_SAMPLES:
+		return r->samples;
+	case BY_STATUS:
+		return r->status;
+	case BY_TIME:
+	case BY_ROUTE:
+	case BY_PATH:
+		break;
+	}
+	return 0;
+}
 
 static int compare_numbers(int64_t a, int64_t b)
 {
@@ -31,33 +87,12 @@ static int compare_requests(const void *a, const void *b, void *arg)
 {
 	const struct request *x = a, *y = b;
 	const struct order *order = arg;
-	int result = 0;
+	int result = compare_numbers(number_of(y, order->by), number_of(x, order->by));
 
-	switch (order->by) {
-	case BY_TIME:
-		break;
-	case BY_WALL:
-		result = compare_numbers(y->wall_ns, x->wall_ns);
-		break;
-	case BY_CPU:
-		result = compare_numbers(y->cpu_ns, x->cpu_ns);
-		break;
-	case BY_WAIT:
-		result = compare_numbers(y->wait_ns, x->wait_ns);
-		break;
-	case BY_SAMPLES:
-		result = compare_numbers(y->samples, x->samples);
-		break;
-	case BY_STATUS:
-		result = compare_numbers(y->status, x->status);
-		break;
-	case BY_ROUTE:
+	if (order->by == BY_ROUTE)
 		result = strcmp(x->route, y->route);
-		break;
-	case BY_PATH:
+	else if (order->by == BY_PATH)
 		result = strcmp(x->path, y->path);
-		break;
-	}
 	if (!result)
 		result = compare_numbers(x->start_ns, y->start_ns);
 	if (!result)
@@ -66,6 +101,11 @@ static int compare_requests(const void *a, const void *b, void *arg)
 }
 
 /* ---- json ---- */
+
+static void set_integer(json_t *o, const char *key, int64_t value)
+{
+	json_object_set_new(o, key, json_integer(value));
+}
 
 static json_t *to_json(const struct request *r)
 {
@@ -80,8 +120,19 @@ static json_t *to_json(const struct request *r)
 	json_object_set_new(o, "status", r->status ? json_integer(r->status) : json_null());
 	json_object_set_new(o, "start", json_text(figure_rfc3339(start, r->start_ns)));
 	json_object_set_new(o, "wall_ns", json_integer(r->wall_ns));
-	json_object_set_new(o, "cpu_ns", json_integer(r->cpu_ns));
-	json_object_set_new(o, "wait_ns", json_integer(r->wait_ns));
+	set_integer(o, "cpu_ns", r->cpu_ns);
+	set_integer(o, "user_ns", r->user_ns);
+	set_integer(o, "kernel_ns", r->kernel_ns);
+	set_integer(o, "wait_ns", r->wait_ns);
+	set_integer(o, "gil_ns", r->gil_ns);
+	set_integer(o, "runnable_ns", r->runnable_ns);
+	set_integer(o, "rest_ns", r->rest_ns);
+	set_integer(o, "overlap_ns", r->overlap_ns);
+	json_object_set_new(o, "queued_ns",
+			    r->queued_ns < 0 ? json_null() : json_integer(r->queued_ns));
+	set_integer(o, "waits", r->wait_count);
+	set_integer(o, "round_trips", r->round_trips);
+	set_integer(o, "faults", r->faults);
 	json_object_set_new(o, "samples", json_integer(r->samples));
 	json_object_set_new(o, "pid", json_integer(r->pid));
 	json_object_set_new(o, "tid", json_integer(r->tid));
@@ -102,28 +153,6 @@ static void print_json(const struct request *requests, uint32_t n)
 
 enum { ROUTE_MAX = 48 };
 
-/* Escaped text cut to so many columns. Free it. */
-static char *fit(const char *text, size_t columns)
-{
-	char *escaped = escape_text(text);
-	size_t len = strlen(escaped);
-
-	if (escape_width(escaped) <= columns)
-		return escaped;
-	while (escape_width(escaped) > columns - 1) {
-		/* a whole character at a time */
-		while (len && (escaped[len - 1] & 0xc0) == 0x80)
-			len--;
-		escaped[--len] = '\0';
-	}
-	char *cut;
-
-	if (asprintf(&cut, "%s…", escaped) < 0)
-		return escaped;
-	free(escaped);
-	return cut;
-}
-
 static void print_padded(const char *text, size_t columns)
 {
 	size_t width = escape_width(text);
@@ -142,10 +171,18 @@ struct row {
 	char *route, *method;
 };
 
+/* A part of the wall time; nothing of it is a dash, and so is what was not measured. */
+static void print_time(int64_t ns)
+{
+	char figure[FIGURE_MAX];
+
+	printf(" %8s", ns ? figure_duration(figure, ns) : "-");
+}
+
 static void print_row(const struct request *r, const struct row *row, size_t route_width,
 		      size_t method_width)
 {
-	char time[FIGURE_MAX], wall[FIGURE_MAX], cpu[FIGURE_MAX], wait[FIGURE_MAX], status[16];
+	char time[FIGURE_MAX], status[16];
 	enum colour paint = status_colour(r->status);
 
 	snprintf(status, sizeof(status), r->status ? "%d" : "-", r->status);
@@ -153,10 +190,14 @@ static void print_row(const struct request *r, const struct row *row, size_t rou
 	print_padded(row->method, method_width);
 	printf("  ");
 	print_padded(row->route, route_width);
-	printf("  %s%6s%s %8s %8s %8s %7lld  ", paint ? colour(paint) : "", status,
-	       paint ? colour(COLOUR_PLAIN) : "", figure_duration(wall, r->wall_ns),
-	       figure_duration(cpu, r->cpu_ns),
-	       r->wait_ns ? figure_duration(wait, r->wait_ns) : "-", (long long)r->samples);
+	printf("  %s%6s%s", paint ? colour(paint) : "", status, paint ? colour(COLOUR_PLAIN) : "");
+	print_time(r->wall_ns);
+	print_time(r->user_ns);
+	print_time(r->kernel_ns);
+	print_time(r->wait_ns);
+	print_time(r->gil_ns);
+	print_time(r->rest_ns + r->runnable_ns);
+	printf(" %7lld  ", (long long)r->samples);
 	escape_print(stdout, r->file);
 	if (r->proxy)
 		printf("  (proxy)");
@@ -169,18 +210,19 @@ static void print_table(const struct request *requests, uint32_t n)
 	size_t route_width = 5, method_width = 6;
 
 	for (uint32_t i = 0; i < n; i++) {
-		rows[i].route =
-			fit(*requests[i].route ? requests[i].route : requests[i].path, ROUTE_MAX);
-		rows[i].method = fit(requests[i].method, 10);
+		rows[i].route = escape_fit(
+			*requests[i].route ? requests[i].route : requests[i].path, ROUTE_MAX);
+		rows[i].method = escape_fit(requests[i].method, 10);
 		if (escape_width(rows[i].route) > route_width)
 			route_width = escape_width(rows[i].route);
 		if (escape_width(rows[i].method) > method_width)
 			method_width = escape_width(rows[i].method);
 	}
 	if (n)
-		printf("%s%-23s  %-*s  %-*s  %6s %8s %8s %8s %7s  %s%s\n", colour(COLOUR_BOLD),
-		       "TIME", (int)method_width, "METHOD", (int)route_width, "ROUTE", "STATUS",
-		       "WALL", "CPU", "WAIT", "SAMPLES", "FILE", colour(COLOUR_PLAIN));
+		printf("%s%-23s  %-*s  %-*s  %6s %8s %8s %8s %8s %8s %8s %7s  %s%s\n",
+		       colour(COLOUR_BOLD), "TIME", (int)method_width, "METHOD", (int)route_width,
+		       "ROUTE", "STATUS", "WALL", "USER", "KERNEL", "WAIT", "GIL", "REST",
+		       "SAMPLES", "FILE", colour(COLOUR_PLAIN));
 	for (uint32_t i = 0; i < n; i++) {
 		print_row(&requests[i], &rows[i], route_width, method_width);
 		free(rows[i].route);
@@ -226,6 +268,8 @@ int cmd_ls(int argc, char **argv)
 		.usage = "[options] [DIR|FILE...]",
 		.summary = "Lists profiled requests. Without DIR: $REQPROF_DIR, or reqprof.out.",
 		.details =
+			"WALL is USER + KERNEL + WAIT + REST, less what several threads did at a time; GIL is\n"
+			"part of WAIT, and waiting for a CPU part of REST.\n"
 			"A request that passed through a proxy which was profiled too has one file from\n"
 			"each; the proxy's is hidden unless --all is given.\n",
 		.examples = "  reqprof ls --sort wall --limit 10\n"

@@ -1,6 +1,5 @@
 #include "tools/cmd/report.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,123 +16,19 @@ static const char *base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
-static void heading(const char *text)
+void report_heading(const char *text)
 {
 	printf("\n%s%s%s\n", colour(COLOUR_BOLD), text, colour(COLOUR_PLAIN));
 }
 
-static const char *plural(int64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
-/* ---- what was measured ---- */
-
-static void print_one_request(const struct request *r)
-{
-	char time[FIGURE_MAX];
-
-	escape_print(stdout, r->method);
-	putchar(' ');
-	escape_print(stdout, r->path);
-	if (r->status)
-		printf(" -> %d", r->status);
-	printf("   %s   pid %d thread %d\n", figure_local_time(time, r->start_ns), r->pid, r->tid);
-	escape_print(stdout, r->file);
-	putchar('\n');
-}
-
-/* A part of the wall time; the parts' shares are rounded so that they make 100.0. */
-static void print_part(const char *name, int64_t ns, double percent, int64_t samples)
-{
-	char figure[FIGURE_MAX];
-
-	printf("  %-30s %9s  %5.1f %%", name, figure_duration(figure, ns), percent);
-	if (samples >= 0)
-		printf("   %lld sample%s", (long long)samples, plural(samples));
-	putchar('\n');
-}
-
-static void print_wall(const struct totals *t)
-{
-	double whole = t->wall_ns ? (double)t->wall_ns : 1;
-	double user = round(1000 * (double)t->user_ns / whole) / 10;
-	double wait = round(1000 * (double)t->wait_ns / whole) / 10;
-	char figure[FIGURE_MAX];
-
-	print_part("wall time", t->wall_ns, 100, -1);
-	print_part("= on the CPU, user code", t->user_ns, user, t->samples);
-	if (t->wait_ns)
-		print_part("+ waiting", t->wait_ns, wait, -1);
-	print_part("+ unaccounted", t->rest_ns, t->wall_ns ? 100 - user - wait : 0, -1);
-	printf("  %-30s %9s           exact, user and kernel\n", "thread CPU time",
-	       figure_duration(figure, t->cpu_ns));
-	if (t->samples) {
-		char share[FIGURE_MAX];
-
-		printf("  %-30s %9lld  %7s\n", "incomplete stacks", (long long)t->incomplete,
-		       figure_percent(share, t->incomplete, t->samples));
-	}
-	printf("  %-30s %9lld\n", "lost samples", (long long)t->lost);
-}
-
-/* Each way of measuring that is worth a word, once, with how many requests it concerns. */
-static void print_remarks(const struct model *m)
-{
-	for (uint32_t i = 0; i < m->n_requests; i++) {
-		const struct request *r = &m->requests[i];
-		bool told = false;
-		uint32_t same = 0;
-
-		if (!strcmp(r->clock, "perf-user"))
-			continue;
-		for (uint32_t j = 0; j < m->n_requests; j++) {
-			bool equal = m->requests[j].clock == r->clock &&
-				     m->requests[j].clock_why == r->clock_why;
-
-			told |= equal && j < i;
-			same += equal;
-			if (told)
-				break;
-		}
-		if (told)
-			continue;
-		printf("  clock of %u request%s: ", same, plural(same));
-		escape_print(stdout, *r->clock ? r->clock : "unknown");
-		if (*r->clock_why) {
-			printf(" (");
-			escape_print(stdout, r->clock_why);
-			putchar(')');
-		}
-		putchar('\n');
-	}
-	for (uint32_t i = 0; i < m->n_requests; i++) {
-		if (strncmp(m->requests[i].python, "unsupported", 11) != 0)
-			continue;
-		printf("  Python: ");
-		escape_print(stdout, m->requests[i].python);
-		printf(": native frames only\n");
-		break;
-	}
-}
-
-static void print_head(const struct report *r, const struct totals *t)
-{
-	const struct model *m = r->model;
-
-	if (m->n_requests == 1)
-		print_one_request(&m->requests[0]);
-	else
-		printf("%u requests\n", m->n_requests);
-	if (r->n_hidden)
-		printf("%u view%s from a proxy left out (--all counts them too)\n", r->n_hidden,
-		       plural(r->n_hidden));
-	putchar('\n');
-	print_wall(t);
-	print_remarks(m);
-}
-
 /* ---- tables ---- */
+
+static void print_share(int64_t part, int64_t whole)
+{
+	char percent[FIGURE_MAX];
+
+	printf(" %7s", part ? figure_percent(percent, part, whole) : "-");
+}
 
 static void print_routes(const struct report *r)
 {
@@ -143,18 +38,26 @@ static void print_routes(const struct report *r)
 	if (r->limit && shown > r->limit)
 		shown = r->limit;
 	if (n > 1) {
-		heading("Routes");
-		printf("  %8s %9s %9s %9s %8s  %s\n", "REQUESTS", "MEAN", "MAX", "CPU MEAN",
-		       "SAMPLES", "ROUTE");
+		report_heading("Routes");
+		printf("  %8s %9s %9s %7s     ± %7s %7s %7s %7s %8s  %s\n", "REQUESTS", "MEAN",
+		       "MAX", "USER", "KERNEL", "WAIT", "GIL", "REST", "SAMPLES", "ROUTE");
 		for (size_t i = 0; i < shown; i++) {
 			const struct totals *t = &routes[i].totals;
-			char mean[FIGURE_MAX], max[FIGURE_MAX], cpu[FIGURE_MAX];
+			double on_cpu = (double)(t->user_ns + t->kernel_ns);
+			char mean[FIGURE_MAX], max[FIGURE_MAX];
 
-			printf("  %8u %9s %9s %9s %8lld  ", t->requests,
+			printf("  %8u %9s %9s", t->requests,
 			       figure_duration(mean, t->wall_ns / t->requests),
-			       figure_duration(max, t->wall_max_ns),
-			       figure_duration(cpu, t->cpu_ns / t->requests),
-			       (long long)t->samples);
+			       figure_duration(max, t->wall_max_ns));
+			print_share(t->user_ns, t->wall_ns);
+			printf(" %5.1f", t->wall_ns ? 100 * interval_half(totals_user_interval(t)) *
+							      on_cpu / (double)t->wall_ns
+						    : 0.0);
+			print_share(t->kernel_ns, t->wall_ns);
+			print_share(t->wait_ns, t->wall_ns);
+			print_share(t->gil_ns, t->wall_ns);
+			print_share(t->rest_ns + t->runnable_ns, t->wall_ns);
+			printf(" %8lld  ", (long long)t->samples);
 			escape_print(stdout, routes[i].method);
 			putchar(' ');
 			escape_print(stdout, routes[i].route);
@@ -166,8 +69,7 @@ static void print_routes(const struct report *r)
 	free(routes);
 }
 
-/* "app.py:10", "libz.so.1", or nothing. */
-static void print_place(const struct function *f, int32_t line)
+void report_place(const struct function *f, int32_t line)
 {
 	if (*f->file) {
 		escape_print(stdout, f->file);
@@ -189,19 +91,35 @@ static void print_function(const struct function *f)
 	free(name);
 }
 
-static void print_shares(const struct report *r, const struct view_sum *sum, int64_t whole)
+/* A share and how many points it may be off; nothing stands behind what is exact. */
+static void print_sure(const struct report *r, int64_t value, int64_t ticks, int64_t whole)
 {
-	char self[FIGURE_MAX], total[FIGURE_MAX], self_time[FIGURE_MAX], total_time[FIGURE_MAX];
+	struct bounds b = report_bounds(r, value, ticks);
+	char share[FIGURE_MAX];
 
-	printf("  %7s %7s %9s %9s  ", figure_percent(self, sum->self[r->by], whole),
-	       figure_percent(total, sum->total[r->by], whole),
-	       figure_duration(self_time, sum->self[r->by]),
-	       figure_duration(total_time, sum->total[r->by]));
+	printf(" %7s", figure_percent(share, value, whole));
+	if (b.high > b.low && whole)
+		printf(" %5.1f", 50 * (b.high - b.low) / (double)whole);
+	else
+		printf(" %5s", "");
 }
 
+static void print_shares(const struct report *r, const struct view_sum *sum, int64_t whole)
+{
+	char self_time[FIGURE_MAX], total_time[FIGURE_MAX];
+
+	putchar(' ');
+	print_sure(r, sum->self[r->by], sum->self_ticks, whole);
+	print_sure(r, sum->total[r->by], sum->total_ticks, whole);
+	printf(" %9s %9s %7lld  ", figure_duration(self_time, sum->self[r->by]),
+	       figure_duration(total_time, sum->total[r->by]), (long long)sum->total_ticks);
+}
+
+/* The plus-minus sign is two bytes and one column. */
 static void print_table_head(const char *what)
 {
-	printf("  %7s %7s %9s %9s  %-36s  %s\n", "SELF", "TOTAL", "SELF", "TOTAL", what, "WHERE");
+	printf("  %7s     ± %7s     ± %9s %9s %7s  %-36s  %s\n", "SELF", "TOTAL", "SELF", "TOTAL",
+	       "SAMPLES", what, "WHERE");
 }
 
 /* Entries that have nothing of what is counted, as the rest has no CPU time. */
@@ -214,20 +132,25 @@ static size_t without_empty(const struct report *r, const struct view_sum *sums,
 
 static void print_functions(const struct report *r)
 {
+	static const char *const titles[] = {
+		[PROFILE_CPU] = "Functions by CPU time",
+		[PROFILE_WAIT] = "Functions by waits",
+		[PROFILE_WALL] = "Functions by wall time",
+	};
 	struct view_sum *sums;
 	size_t n = view_by_function(r->view, r->by, &sums), shown;
 
 	n = shown = without_empty(r, sums, n);
 	if (r->limit && shown > r->limit)
 		shown = r->limit;
-	heading("Functions");
+	report_heading(titles[r->by]);
 	print_table_head("FUNCTION");
 	for (size_t i = 0; i < shown; i++) {
 		const struct function *f = &r->model->functions[sums[i].id];
 
 		print_shares(r, &sums[i], r->view->nodes[0].total[r->by]);
 		print_function(f);
-		print_place(f, f->start_line);
+		report_place(f, f->start_line);
 		putchar('\n');
 	}
 	if (shown < n)
@@ -240,8 +163,9 @@ static void print_lines(const struct report *r)
 	struct view_sum *sums;
 	size_t n = view_by_line(r->line_view, r->by, &sums), shown = 0;
 
-	heading(r->line_view == r->view ? "Hottest lines"
-					: "Hottest Python lines, with the native code they call");
+	report_heading(r->line_view == r->view
+			       ? "Lines"
+			       : "Python lines, with the native code they call and their waits");
 	print_table_head("FUNCTION");
 	for (size_t i = 0; i < n && (!r->limit || shown < r->limit); i++) {
 		const struct frame *frame = &r->model->frames[sums[i].id];
@@ -249,9 +173,11 @@ static void print_lines(const struct report *r)
 
 		if (!sums[i].self[r->by])
 			break;
+		if (f->kind == FRAME_PSEUDO) /* no line: it stands among the functions */
+			continue;
 		print_shares(r, &sums[i], r->line_view->nodes[0].total[r->by]);
 		print_function(f);
-		print_place(f, frame->line);
+		report_place(f, frame->line);
 		putchar('\n');
 		shown++;
 	}
@@ -262,7 +188,7 @@ static void print_lines(const struct report *r)
 
 static bool is_worth_a_line(const struct report *r, uint32_t at)
 {
-	const struct view_node *nodes = r->view->nodes;
+	const struct view_node *nodes = r->tree_view->nodes;
 	int64_t total = nodes[at].total[r->by];
 
 	return total && (double)total * 100 >= r->min_percent * (double)nodes[0].total[r->by];
@@ -272,7 +198,8 @@ static uint32_t worthy_children(const struct report *r, uint32_t at)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = r->view->nodes[at].first_child; i; i = r->view->nodes[i].next_sibling)
+	for (uint32_t i = r->tree_view->nodes[at].first_child; i;
+	     i = r->tree_view->nodes[i].next_sibling)
 		n += is_worth_a_line(r, i);
 	return n;
 }
@@ -296,10 +223,10 @@ static void trunk_add(struct trunk *t, const char *text)
 
 static void print_branch(const struct report *r, uint32_t at, struct trunk *trunk, const char *fork)
 {
-	const struct view_node *node = &r->view->nodes[at];
+	const struct view_node *node = &r->tree_view->nodes[at];
 	const struct frame *frame = &r->model->frames[node->frame];
 	const struct function *f = &r->model->functions[frame->function];
-	int64_t whole = r->view->nodes[0].total[r->by];
+	int64_t whole = r->tree_view->nodes[0].total[r->by];
 	char total[FIGURE_MAX], self[FIGURE_MAX];
 
 	printf("  %7s %7s  %s%s%s%s", figure_percent(total, node->total[r->by], whole),
@@ -313,7 +240,7 @@ static void print_branch(const struct report *r, uint32_t at, struct trunk *trun
 	if (frame->inlined)
 		printf(" (inlined)");
 	printf("  %s", colour(COLOUR_DIM));
-	print_place(f, frame->line);
+	report_place(f, frame->line);
 	printf("%s\n", colour(COLOUR_PLAIN));
 }
 
@@ -324,7 +251,8 @@ static void print_children(const struct report *r, uint32_t at, struct trunk *tr
 	bool only = left == 1;
 	size_t len = trunk->len;
 
-	for (uint32_t i = r->view->nodes[at].first_child; i; i = r->view->nodes[i].next_sibling) {
+	for (uint32_t i = r->tree_view->nodes[at].first_child; i;
+	     i = r->tree_view->nodes[i].next_sibling) {
 		if (!is_worth_a_line(r, i))
 			continue;
 		left--;
@@ -342,7 +270,7 @@ static void print_tree(const struct report *r)
 	struct trunk trunk = { 0 };
 
 	trunk_add(&trunk, "");
-	heading("Tree");
+	report_heading("Tree");
 	printf("  %7s %7s  %s\n", "TOTAL", "SELF", "FUNCTION AND LINE");
 	print_children(r, 0, &trunk);
 	free(trunk.text);
@@ -350,21 +278,25 @@ static void print_tree(const struct report *r)
 
 void report_text(const struct report *r)
 {
-	struct totals t;
+	static const char *const nothing[] = {
+		[PROFILE_CPU] =
+			"No sample was taken on the CPU, so there are no functions to show.",
+		[PROFILE_WAIT] = "No wait was measured.",
+		[PROFILE_WALL] = "There is no time to show.",
+	};
 
-	totals_of(r->model, &t);
-	print_head(r, &t);
+	report_head(r);
 	print_routes(r);
+	if (r->waits)
+		report_waits(r);
 	if (!r->view->nodes[0].total[r->by]) {
-		printf("\nNo sample was taken on the CPU, so there are no functions to show.\n");
+		printf("\n%s\n", nothing[r->by]);
 		return;
 	}
-	if (r->by == PROFILE_CPU)
-		printf("\nShares are of %lld sample%s of user CPU time: good to %.1f points (95 %%).\n",
-		       (long long)t.samples, plural(t.samples),
-		       100 * fmin(1, 0.98 / sqrt((double)(t.samples ? t.samples : 1))));
-	print_functions(r);
-	print_lines(r);
+	if (!r->waits) {
+		print_functions(r);
+		print_lines(r);
+	}
 	if (r->tree)
 		print_tree(r);
 }
