@@ -62,7 +62,7 @@ MAN1 := $(sort $(wildcard man/*.1))
 MAN5 := $(sort $(wildcard man/*.5))
 MAN7 := $(sort $(wildcard man/*.7))
 
-.PHONY: all help deps demo check check-unit check-bats check-lint fuzz fuzz-build bench install uninstall clean programs unit
+.PHONY: all help deps demo check check-unit check-bats check-lint check-suites fuzz fuzz-build bench install uninstall clean programs unit
 all: $(B)/libreqprof.so $(B)/reqprof
 
 help:
@@ -71,6 +71,7 @@ help:
 	@echo 'make demo       profile OpenStack placement under uwsgi and name its hottest lines'
 	@echo 'make check      all tests; ends with "N passed, N failed"'
 	@echo 'make check-unit / check-bats / check-lint    one part of them (BATS="tests/bats/ls.bats" for one file)'
+	@echo 'make check-suites   other projects'"'"' own tests, bare and preloaded; the quick ones, or SUITES=full'
 	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench      speed, as ratios measured in one run'
 	@echo 'make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)'
@@ -145,6 +146,8 @@ check-bats: all programs
 	@tests/run bats $(BATS)
 check-lint: all
 	@tests/run lint
+check-suites: all
+	@tests/run suites $(SUITES)
 
 fuzz: fuzz-build
 	@tests/fuzz/run $(FUZZ_SECONDS)

@@ -13,6 +13,7 @@ PACKAGES="
 	binutils curl iproute2 jq mount procps strace util-linux valgrind wrk
 	uwsgi-core uwsgi-plugin-python3 placement-api nginx gunicorn python3-werkzeug
 	golang-go
+	libpython3.11-testsuite libfaketime libjemalloc2 eatmydata gdb php-cli
 "
 
 # Programs that people often have from elsewhere than Debian: install the package only when the command is missing.

@@ -1,0 +1,29 @@
+# Every function that the library stands in front of does what libc's does: results, errno, partial
+# work, bad addresses, signals, cancellation. The programs (tests/programs/conform_*.c) say what
+# happened, inside an HTTP request; they must say the same with the library.
+load helpers
+
+setup() { use_profiles; }
+
+# same PROGRAM: bare; sampled by perf events; sampled by the thread's CPU timer.
+same() {
+	local said=$BATS_TEST_TMPDIR/said way
+	local -a fast=("${preload[@]}" REQPROF_RATE=9970)
+	"$PROGRAMS/$1" >"$said.bare" 2>&1
+	"${fast[@]}" "$PROGRAMS/$1" >"$said.perf" 2>&1
+	"$PROGRAMS/deny_syscall" perf_event_open 1 "${fast[@]}" "$PROGRAMS/$1" >"$said.timer" 2>&1
+	grep -q '^==' "$said.bare"
+	for way in perf timer; do
+		diff "$said.bare" "$said.$way" >&2
+	done
+	# It was at work both times.
+	is 2 "$(facts "$profiles"/POST.conform.*.pprof | wc -l)" "profiles:"
+	[ "$(facts "$profiles"/POST.conform.*.pprof | jq -s 'map(.["reqprof.samples"]) | add')" -gt 20 ]
+}
+
+@test "reading and writing" { same conform_stream; }
+
+@test "each of the programs above is run" {
+	diff <(grep -oE 'same conform_[a-z0-9_]+' "$BATS_TEST_FILENAME" | sed 's/same //' | sort) \
+		<(basename -s .c "$TESTS"/programs/conform_*.c | sort)
+}
