@@ -1,0 +1,372 @@
+/*
+ * eintr SECONDS: waits in every way that a signal could end early, with some computing between the
+ * waits, and counts the calls that said EINTR, and the sleeps that ended before their time. No signal of
+ * ours is on the way but where "by its own signal" says so; so anything counted came from elsewhere.
+ * Three threads, each working for an HTTP request of its own. Prints a line for each way that went wrong,
+ * and how often all were tried.
+ */
+#include "tests/programs/conform.h"
+
+#include <mqueue.h>
+#include <poll.h>
+#include <semaphore.h>
+#include <sys/epoll.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/select.h>
+#include <sys/sem.h>
+
+enum { THREADS = 3, WAIT_US = 1500 };
+
+static uint64_t stop_ns;
+static const struct timespec wait_time = { 0, WAIT_US * 1000 };
+
+/* One thread's things to wait on. */
+struct waits {
+	int client, server;   /* its request */
+	int pipe[2], pair[2], full[2], epoll, listener, set;
+	sem_t semaphore;
+	pthread_mutex_t mutex;
+	pthread_cond_t condition;
+	uint32_t word;
+	bool early; /* the last wait ended before its time */
+};
+
+static uint64_t now_ns(int clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static struct timespec deadline(int clock)
+{
+	uint64_t at = now_ns(clock) + WAIT_US * 1000;
+
+	return (struct timespec){ (time_t)(at / 1000000000u), (long)(at % 1000000000u) };
+}
+
+/* Each returns as its call does: -1 and errno, or an error number. */
+static int by_poll(struct waits *w)
+{
+	struct pollfd fd = { .fd = w->pipe[0], .events = POLLIN };
+
+	return poll(&fd, 1, 2);
+}
+
+static int by_ppoll(struct waits *w)
+{
+	struct pollfd fd = { .fd = w->pipe[0], .events = POLLIN };
+
+	return ppoll(&fd, 1, &wait_time, NULL);
+}
+
+static int by_ppoll_mask(struct waits *w)
+{
+	struct pollfd fd = { .fd = w->pipe[0], .events = POLLIN };
+	sigset_t none;
+
+	sigemptyset(&none);
+	return ppoll(&fd, 1, &wait_time, &none);
+}
+
+static int by_select(struct waits *w)
+{
+	struct timeval limit = { 0, WAIT_US };
+	fd_set set;
+
+	FD_ZERO(&set);
+	FD_SET(w->pipe[0], &set);
+	return select(w->pipe[0] + 1, &set, NULL, NULL, &limit);
+}
+
+static int by_select_alone(struct waits *w)
+{
+	struct timeval limit = { 0, WAIT_US };
+
+	(void)w;
+	return select(0, NULL, NULL, NULL, &limit);
+}
+
+static int by_pselect(struct waits *w)
+{
+	sigset_t none;
+	fd_set set;
+
+	sigemptyset(&none);
+	FD_ZERO(&set);
+	FD_SET(w->pipe[0], &set);
+	return pselect(w->pipe[0] + 1, &set, NULL, NULL, &wait_time, &none);
+}
+
+static int by_epoll(struct waits *w)
+{
+	struct epoll_event event;
+
+	return epoll_wait(w->epoll, &event, 1, 2);
+}
+
+static int by_epoll_mask(struct waits *w)
+{
+	struct epoll_event event;
+	sigset_t none;
+
+	sigemptyset(&none);
+	return epoll_pwait(w->epoll, &event, 1, 2, &none);
+}
+
+static int by_nanosleep(struct waits *w)
+{
+	struct timespec left = { 0, 0 };
+
+	(void)w;
+	return nanosleep(&wait_time, &left);
+}
+
+static int by_clock_nanosleep(struct waits *w)
+{
+	(void)w;
+	return clock_nanosleep(CLOCK_MONOTONIC, 0, &wait_time, NULL);
+}
+
+static int by_clock_nanosleep_until(struct waits *w)
+{
+	struct timespec at = deadline(CLOCK_MONOTONIC);
+
+	(void)w;
+	return clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+}
+
+static int by_usleep(struct waits *w)
+{
+	(void)w;
+	return usleep(WAIT_US);
+}
+
+static int by_sem_timedwait(struct waits *w)
+{
+	struct timespec at = deadline(CLOCK_REALTIME);
+
+	return sem_timedwait(&w->semaphore, &at);
+}
+
+static int by_condition(struct waits *w)
+{
+	struct timespec at = deadline(CLOCK_REALTIME);
+	int result;
+
+	pthread_mutex_lock(&w->mutex);
+	result = pthread_cond_timedwait(&w->condition, &w->mutex, &at);
+	pthread_mutex_unlock(&w->mutex);
+	return result;
+}
+
+static int by_recv_limit(struct waits *w)
+{
+	char byte;
+
+	return (int)recv(w->pair[0], &byte, 1, 0);
+}
+
+static int by_read_limit(struct waits *w)
+{
+	char byte;
+
+	return (int)read(w->pair[0], &byte, 1);
+}
+
+static int by_send_limit(struct waits *w)
+{
+	char bytes[65536] = "";
+
+	return (int)send(w->full[0], bytes, sizeof(bytes), MSG_NOSIGNAL);
+}
+
+static int by_write_limit(struct waits *w)
+{
+	char bytes[65536] = "";
+
+	return (int)write(w->full[0], bytes, sizeof(bytes));
+}
+
+static int by_semtimedop(struct waits *w)
+{
+	struct sembuf take = { .sem_num = 0, .sem_op = -1 };
+
+	return semtimedop(w->set, &take, 1, &wait_time);
+}
+
+static int by_sigtimedwait(struct waits *w)
+{
+	sigset_t all;
+
+	(void)w;
+	sigfillset(&all);
+	sigdelset(&all, SIGINT);
+	sigdelset(&all, SIGTERM);
+	return sigtimedwait(&all, NULL, &wait_time);
+}
+
+static int by_waitpid(struct waits *w)
+{
+	pid_t child = vfork();
+	int status;
+
+	(void)w;
+	if (child == 0) {
+		syscall(SYS_nanosleep, &wait_time, NULL);
+		_exit(7);
+	}
+	if (waitpid(child, &status, 0) != child)
+		return -1;
+	return WEXITSTATUS(status) == 7 ? 0 : -1;
+}
+
+/* The listener has a time limit, too. Last: accepting puts the request down. */
+static int by_accept_limit(struct waits *w)
+{
+	return accept(w->listener, NULL, NULL);
+}
+
+static const struct way {
+	const char *name;
+	int (*wait)(struct waits *);
+	bool may_be_early; /* rounded, or without a time of its own */
+} ways[] = {
+	{ "poll", by_poll, false },
+	{ "ppoll", by_ppoll, false },
+	{ "ppoll with a mask", by_ppoll_mask, false },
+	{ "select", by_select, false },
+	{ "select without descriptors", by_select_alone, false },
+	{ "pselect with a mask", by_pselect, false },
+	{ "epoll_wait", by_epoll, false },
+	{ "epoll_pwait with a mask", by_epoll_mask, false },
+	{ "nanosleep", by_nanosleep, false },
+	{ "clock_nanosleep", by_clock_nanosleep, false },
+	{ "clock_nanosleep until", by_clock_nanosleep_until, false },
+	{ "usleep", by_usleep, false },
+	{ "sem_timedwait", by_sem_timedwait, true },
+	{ "pthread_cond_timedwait", by_condition, true },
+	{ "recv with a time limit", by_recv_limit, true },
+	{ "read with a time limit", by_read_limit, true },
+	{ "send with a time limit", by_send_limit, true },
+	{ "write with a time limit", by_write_limit, true },
+	{ "semtimedop", by_semtimedop, true },
+	{ "sigtimedwait for all signals", by_sigtimedwait, false },
+	{ "waitpid", by_waitpid, false },
+	{ "accept with a time limit", by_accept_limit, true },
+};
+enum { WAYS = sizeof(ways) / sizeof(ways[0]) };
+
+static uint64_t tried, interrupted[WAYS], early[WAYS], odd[WAYS];
+
+static void limit(int fd, int which)
+{
+	struct timeval time = { 0, WAIT_US };
+
+	if (setsockopt(fd, SOL_SOCKET, which, &time, sizeof(time)))
+		fatal("setsockopt");
+}
+
+static void waits_make(struct waits *w)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	static char bytes[65536];
+
+	if (pipe2(w->pipe, O_CLOEXEC) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->pair) ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->full))
+		fatal("descriptors");
+	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	w->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	w->set = semget(IPC_PRIVATE, 1, 0600);
+	if (bind(w->listener, (struct sockaddr *)&address, sizeof(address)) || listen(w->listener, 1))
+		fatal("listener");
+	limit(w->pair[0], SO_RCVTIMEO);
+	limit(w->full[0], SO_SNDTIMEO);
+	limit(w->listener, SO_RCVTIMEO);
+	while (send(w->full[0], bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	sem_init(&w->semaphore, 0, 0);
+	pthread_mutex_init(&w->mutex, NULL);
+	pthread_cond_init(&w->condition, NULL);
+}
+
+static void try(struct waits *w, int i)
+{
+	uint64_t start, took;
+	int result, error;
+
+	burn(1);
+	/* Different times of the clock's period. */
+	for (volatile unsigned n = (unsigned)(now_ns(CLOCK_MONOTONIC) % 3000); n > 0; n--)
+		;
+	errno = 0;
+	start = now_ns(CLOCK_MONOTONIC);
+	result = ways[i].wait(w);
+	error = errno;
+	took = now_ns(CLOCK_MONOTONIC) - start;
+	if (result == EINTR || (result < 0 && error == EINTR))
+		__atomic_fetch_add(&interrupted[i], 1, __ATOMIC_RELAXED);
+	else if (took < WAIT_US * 1000u && !ways[i].may_be_early)
+		__atomic_fetch_add(&early[i], 1, __ATOMIC_RELAXED);
+	else if (result > 0 && result != ETIMEDOUT)
+		__atomic_fetch_add(&odd[i], 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&tried, 1, __ATOMIC_RELAXED);
+}
+
+static void *wait_all(void *unused)
+{
+	static const char head[] = "POST /eintr HTTP/1.1\r\nHost: h\r\nContent-Length: 100000000\r\n\r\n";
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+	struct waits w = { .client = -1 };
+	char got[sizeof(head)];
+
+	(void)unused;
+	connection_make(&w.client, &w.server);
+	waits_make(&w);
+	if (send(w.client, head, sizeof(head) - 1, 0) < 0 ||
+	    recv(w.server, got, sizeof(head) - 1, MSG_WAITALL) < 0)
+		fatal("request");
+	while (now_ns(CLOCK_MONOTONIC) < stop_ns) {
+		for (int i = 0; i < WAYS; i++) {
+			if (send(w.client, "x", 1, 0) != 1 || recv(w.server, got, 1, 0) != 1)
+				fatal("body");
+			try(&w, i);
+		}
+	}
+	if (send(w.server, answer, sizeof(answer) - 1, 0) < 0)
+		fatal("answer");
+	close(w.server);
+	close(w.client);
+	semctl(w.set, 0, IPC_RMID);
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	pthread_t threads[THREADS];
+	uint64_t wrong = 0;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: eintr SECONDS\n");
+		return 2;
+	}
+	stop_ns = now_ns(CLOCK_MONOTONIC) + (uint64_t)atoi(argv[1]) * 1000000000u;
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, wait_all, NULL))
+			fatal("pthread_create");
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	for (int i = 0; i < WAYS; i++) {
+		wrong += interrupted[i] + early[i] + odd[i];
+		if (interrupted[i] + early[i] + odd[i])
+			printf("%s: %llu times EINTR, %llu times too early, %llu times a strange result\n",
+			       ways[i].name, (unsigned long long)interrupted[i],
+			       (unsigned long long)early[i], (unsigned long long)odd[i]);
+	}
+	printf("%llu waits of %d kinds, %llu wrong\n", (unsigned long long)tried, WAYS,
+	       (unsigned long long)wrong);
+	return wrong ? 1 : 0;
+}
