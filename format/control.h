@@ -6,7 +6,7 @@
  *
  * It belongs to one server at a time. A process joins the page as it finds it when the page was
  * created by its own server (root_id equal), when the server that owns it or any process in it is
- * alive, or when `ctl` wrote it with no server there (preset = 1). Otherwise the page is a leftover of a
+ * alive, or when `ctl` wrote it with no server there (preset not 0). Otherwise the page is a leftover of a
  * server that has ended: it is taken over, settings from the environment, counters from zero.
  * Creation and take-over happen under flock(LOCK_EX) on the file.
  */
@@ -15,12 +15,16 @@
 
 #include <stdint.h>
 
+#include "format/filter.h"
+#include "format/keep.h"
+
 #define CONTROL_NAME "reqprof.control"
 
 enum {
 	CONTROL_MAGIC = 0x31435052, /* "RPC1" */
-	CONTROL_VERSION = 1,
+	CONTROL_VERSION = 2,
 	CONTROL_PROCESSES = 256, /* slots; processes beyond share the last one */
+	CONTROL_ROUTES = 1024,
 };
 
 /* Counters of one process. Written by its threads, read by ctl. */
@@ -31,8 +35,21 @@ enum {
 	X(skipped_no_memory, "not profiled: no memory for its samples") \
 	X(skipped_pipeline, "not profiled: too many pipelined requests on one connection") \
 	X(skipped_fork, "not profiled: the process forked in the middle and this is the child") \
+	X(skipped_filter, "not profiled: not taken by the filter") \
+	X(not_kept, "profiled, but no rule of keep asked for its file") \
+	X(kept_slower, "kept: slow") \
+	X(kept_failed, "kept: failed") \
+	X(kept_first, "kept: the first of its route") \
+	X(kept_every, "kept: one in so many") \
+	X(kept_worst, "kept: among the slowest of its route") \
+	X(kept_asked, "kept: its X-Reqprof header asked for it") \
+	X(routes_full, "not kept as first or worst: too many different routes") \
 	X(files_written, "profile files written") \
 	X(files_failed, "profile files that could not be written") \
+	X(files_no_room, "profiles not written: the disk budget had no room") \
+	X(evicted_files, "old profiles removed: the budget's number of files was reached") \
+	X(evicted_bytes, "old profiles removed: the budget's bytes were reached") \
+	X(settings_wrong, "settings in the environment that make no sense: their defaults are used") \
 	X(samples, "stacks taken on the CPU") \
 	X(samples_incomplete, "stacks taken that are cut or lack a half") \
 	X(lost_buffer_full, "samples lost: the request's buffer was full") \
@@ -63,18 +80,75 @@ struct control_process {
 	uint64_t counters[CONTROL_COUNTER_COUNT];
 };
 
+/* What the rules `first`, `every` and `worst` have seen. Zeroed by ctl when it sets other rules. */
+struct control_keep {
+	uint64_t counts[2]; /* requests that `every` has counted: servers', proxies' */
+	struct control_route {
+		uint64_t key; /* hash of role, method and route; 0: free. Claimed by compare and swap */
+		uint32_t first; /* 1: its first request has come */
+		uint32_t worst_us[KEEP_WORST_MAX]; /* wall times of the slowest so far, in any order */
+	} routes[CONTROL_ROUTES];
+};
+
+/*
+ * The disk budget. Which file is the oldest is known from a queue of names behind the page in the
+ * same file, a ring of `capacity` struct control_file: tickets are handed out from `head`, and the
+ * oldest file is that of `tail`. It is read and written with pread and pwrite, so that it costs no
+ * memory and a full disk no fault.
+ */
+#define CONTROL_QUEUE_START (UINT64_C(1) << 32) /* the first ticket; files found at the start stand before it */
+enum { CONTROL_UNCOUNTED, CONTROL_COUNTING, CONTROL_COUNTED };
+
+struct control_budget {
+	uint64_t max_files, max_bytes; /* 0: no limit */
+	uint64_t files, bytes;         /* in use; bytes as the disk counts them, in blocks */
+	uint64_t head, tail;
+	uint64_t since_ns;       /* unix: files older than this are counted by whoever comes first */
+	uint64_t counting_ns;    /* unix: when that was begun */
+	uint32_t state, capacity;
+};
+
+struct control_file {
+	uint64_t number; /* its ticket plus one: the entry is whole */
+	uint64_t bytes;
+	char name[240];
+};
+
+enum control_field {
+	CONTROL_SET_ENABLED = 1,
+	CONTROL_SET_RATE = 2,
+	CONTROL_SET_KEEP = 4,
+	CONTROL_SET_FILTER = 8,
+	CONTROL_SET_MAX_FILES = 16,
+	CONTROL_SET_MAX_BYTES = 32,
+};
+
 struct control_page {
 	uint32_t magic, version;
 	uint32_t size; /* sizeof(struct control_page) */
-	uint32_t preset; /* written by ctl while no server was there */
+	uint32_t preset; /* enum control_field: what ctl has set while no server was there; 0: a server's */
 	uint64_t root_ns; /* identity of the server: when its first process loaded us (unix ns) and its pid */
 	uint32_t root_pid;
 	uint32_t enabled; /* 1 or 0 */
 	uint64_t root_start_ticks;
 	uint32_t rate; /* samples per second */
-	uint32_t generation; /* raised by ctl with every change */
+	uint32_t generation; /* raised by ctl with every change, last */
+	struct control_budget budget;
+	char keep[KEEP_TEXT_MAX];     /* ends with a NUL */
+	char filter[FILTER_TEXT_MAX + 8];
+	struct control_keep kept;
 	uint64_t gone[CONTROL_COUNTER_COUNT]; /* sums over processes whose slot was reused */
 	struct control_process processes[CONTROL_PROCESSES];
 };
+
+/* Where the queue of names begins, and the size of an entry. */
+enum {
+	CONTROL_QUEUE_AT = (sizeof(struct control_page) + 4095) / 4096 * 4096,
+	CONTROL_QUEUE_MIN = 16384,
+	CONTROL_QUEUE_MAX = 1 << 20,
+	CONTROL_QUEUE_SPARE = 256, /* a limit of files leaves so many entries free */
+	CONTROL_BLOCK = 4096,      /* what a file takes is rounded up to this */
+};
+_Static_assert(sizeof(struct control_file) == 256, "an entry does not cross a page");
 
 #endif

@@ -102,6 +102,7 @@ enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, P
 #define PROFILE_KEY_PYTHON "reqprof.python"         /* 3.11.2, none, or unsupported: REASON */
 #define PROFILE_KEY_THREADS "reqprof.threads"       /* how many threads worked for the request */
 #define PROFILE_KEY_WHOLE "reqprof.whole"           /* 16 hex digits; always the last comment */
+#define PROFILE_KEY_KEPT "reqprof.kept"             /* the rules of REQPROF_KEEP that asked for the file; absent: always */
 #define PROFILE_KEY_METHOD "http.request.method"
 #define PROFILE_KEY_PATH "url.path"                 /* without the query string */
 #define PROFILE_KEY_PATH_CUT "reqprof.path_bytes"   /* bytes the path had on the wire, when it was cut */

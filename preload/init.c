@@ -12,7 +12,9 @@
 #include <time.h>
 
 #include "preload/control/control.h"
+#include "preload/emit/budget.h"
 #include "preload/emit/emit.h"
+#include "preload/emit/kept.h"
 #include "preload/hook/guard.h"
 #include "preload/hook/real.h"
 #include "preload/ours.h"
@@ -65,6 +67,15 @@ static void init_prepare(uint64_t now)
 
 /* ---- callbacks of track ---- */
 
+static bool init_filtered_out(const struct request *r)
+{
+	const struct control_wishes *wishes = control_wishes();
+	const struct wire_facts *facts = request_facts(r);
+
+	return wishes->filter_len > 0 && !filter_takes(wishes->filter, wishes->filter_len, facts->method,
+						       facts->path, facts->path_len);
+}
+
 static void init_began(struct request *r)
 {
 	uint64_t now = init_now();
@@ -73,6 +84,11 @@ static void init_began(struct request *r)
 	control_count(CONTROL_requests_seen, 1);
 	if (!control_enabled()) {
 		control_count(CONTROL_skipped_off, 1);
+		return;
+	}
+	/* A head that has not come whole yet is asked about at the end. */
+	if (kept_head_known(r) && init_filtered_out(r)) {
+		control_count(CONTROL_skipped_filter, 1);
 		return;
 	}
 	r->profiled = true;
@@ -161,9 +177,37 @@ static void init_paused(struct request *r)
 		      init_untold(&overflows_told, signal_queue_overflows()));
 }
 
-static void init_write_profile(const struct request *r, const struct stacks *stacks,
-			       struct sample_thread *thread)
+/* Which rules keep it; counted. 0: none does. */
+static uint32_t init_kept(const struct request *r)
 {
+	static const struct {
+		enum keep_rule rule;
+		enum control_counter counter;
+	} counters[] = {
+		{ KEEP_SLOWER, CONTROL_kept_slower }, { KEEP_FAILED, CONTROL_kept_failed },
+		{ KEEP_FIRST, CONTROL_kept_first },   { KEEP_EVERY, CONTROL_kept_every },
+		{ KEEP_WORST, CONTROL_kept_worst },   { KEEP_ASKED, CONTROL_kept_asked },
+	};
+	bool full = false;
+	uint32_t kept;
+
+	if (init_filtered_out(r)) {
+		control_count(CONTROL_skipped_filter, 1);
+		return 0;
+	}
+	kept = kept_by(&control_wishes()->keep, control_keep(), r, &full);
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+		if (kept & counters[i].rule)
+			control_count(counters[i].counter, 1);
+	if (!kept)
+		control_count(full ? CONTROL_routes_full : CONTROL_not_kept, 1);
+	return kept;
+}
+
+static void init_write_profile(const struct request *r, const struct stacks *stacks,
+			       struct sample_thread *thread, uint32_t kept)
+{
+	struct budget budget = { .directory = settings.directory };
 	struct emit_job job = {
 		.request = r,
 		.stacks = stacks,
@@ -174,17 +218,30 @@ static void init_write_profile(const struct request *r, const struct stacks *sta
 		.clock_error = r->clock_error,
 		.rate = r->rate,
 		.python = python_version(),
-		.scratch = sample_scratch(thread),
+		.kept = kept,
+		.budget = &budget,
 	};
-	int result = job.scratch ? emit_profile(&job) : -ENOMEM;
+	int result;
 
+	budget.shared = control_budget(&budget.queue_inode);
+	result = budget_take_file(&budget);
+	if (result == 0) {
+		job.scratch = sample_scratch(thread);
+		result = job.scratch ? emit_profile(&job) : -ENOMEM;
+	}
+	if (!job.scratch)
+		budget_give_back(&budget);
 	sample_scratch_done(thread, job.scratch);
+	control_count(CONTROL_evicted_files, budget.evicted_files);
+	control_count(CONTROL_evicted_bytes, budget.evicted_bytes);
 	control_count(CONTROL_samples, job.samples);
 	control_count(CONTROL_samples_incomplete, job.incomplete);
 	control_count(CONTROL_lost_buffer_full, job.lost);
 	control_count(CONTROL_lost_nested, job.nested);
 	if (result == 0) {
 		control_count(CONTROL_files_written, 1);
+	} else if (budget.refused) {
+		control_count(CONTROL_files_no_room, 1);
 	} else {
 		control_count(CONTROL_files_failed, 1);
 		control_note_file_error(-result);
@@ -196,10 +253,13 @@ static void init_finished(struct request *r)
 	struct sample_thread *thread = sample_thread_self();
 	struct stacks *stacks = __atomic_exchange_n((struct stacks **)&r->samples, NULL,
 						    __ATOMIC_ACQ_REL);
+	uint32_t kept;
 
 	if (!r->profiled)
 		return;
-	init_write_profile(r, stacks, thread);
+	kept = init_kept(r);
+	if (kept)
+		init_write_profile(r, stacks, thread, kept);
 	sample_discard(thread, stacks);
 }
 
@@ -246,7 +306,11 @@ static void init_postfork_child(void)
 __attribute__((constructor)) static void init_start(void)
 {
 	struct timespec now;
-	struct control_settings control = { .directory = settings.directory };
+	struct control_settings control = {
+		.directory = settings.directory,
+		.keep = settings.keep,
+		.filter = settings.filter,
+	};
 
 	real_resolve();
 	settings_read(&settings);
@@ -256,6 +320,9 @@ __attribute__((constructor)) static void init_start(void)
 	process_id = (uint32_t)raw_getpid();
 	control.enabled = settings.enabled;
 	control.rate = settings.rate;
+	control.wrong = settings.wrong;
+	control.max_files = settings.max_files;
+	control.max_bytes = settings.max_bytes;
 	control.root_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	control.root_pid = process_id;
 	control_configure(&control);

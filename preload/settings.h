@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "format/filter.h"
+#include "format/keep.h"
 #include "preload/sigsafe/handler.h"
 
 struct settings {
@@ -14,6 +16,10 @@ struct settings {
 	uint32_t rate;
 	int signal;
 	enum handler_stacks stacks;
+	uint32_t wrong;       /* how many variables made no sense */
+	uint64_t max_files, max_bytes;
+	char keep[KEEP_TEXT_MAX];         /* a text that keep_parse takes */
+	char filter[FILTER_TEXT_MAX + 8]; /* one that filter_problem has nothing against */
 	char directory[PATH_MAX]; /* absolute */
 };
 

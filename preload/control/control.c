@@ -24,12 +24,36 @@ static struct control_process *slot = &private_page.processes[0];
 static bool joined;        /* atomic */
 static uint64_t retry_ns;  /* atomic: not again before this */
 static uint32_t joining;   /* one thread at a time */
+static uint64_t page_inode; /* of the file that is mapped; 0: none */
+
+/* Wishes are parsed once a change. Readers of an old one have the time of three changes. */
+static struct control_wishes wishes[4];
+static uint32_t wishes_current;    /* atomic */
+static uint64_t wishes_generation; /* atomic: of the page they were parsed from, plus one; 0: none */
+static uint32_t wishing;           /* one thread at a time */
+
+/* From the environment, but for what ctl has set (enum control_field). */
+static void control_page_wishes(struct control_page *p, uint32_t set)
+{
+	if (!(set & CONTROL_SET_ENABLED))
+		p->enabled = settings.enabled;
+	if (!(set & CONTROL_SET_RATE))
+		p->rate = settings.rate;
+	if (!(set & CONTROL_SET_KEEP))
+		strncpy(p->keep, settings.keep, sizeof(p->keep) - 1);
+	if (!(set & CONTROL_SET_FILTER))
+		strncpy(p->filter, settings.filter, sizeof(p->filter) - 1);
+	if (!(set & CONTROL_SET_MAX_FILES))
+		p->budget.max_files = settings.max_files;
+	if (!(set & CONTROL_SET_MAX_BYTES))
+		p->budget.max_bytes = settings.max_bytes;
+}
 
 void control_configure(const struct control_settings *configured)
 {
 	settings = *configured;
-	private_page.enabled = settings.enabled;
-	private_page.rate = settings.rate;
+	private_page.budget.state = CONTROL_COUNTED;
+	control_page_wishes(&private_page, 0);
 }
 
 /* Field 22 of /proc/PID/stat: when the process started, in ticks. 0 when it cannot be read. */
@@ -97,12 +121,35 @@ static void control_page_start(struct control_page *p)
 	p->magic = CONTROL_MAGIC;
 	p->version = CONTROL_VERSION;
 	p->size = sizeof(*p);
-	p->enabled = settings.enabled;
-	p->rate = settings.rate;
+}
+
+/* Entries in the queue of names: all files that the limits allow, and some more. */
+static uint32_t control_queue_size(const struct control_budget *budget)
+{
+	uint64_t files = UINT64_MAX, size = CONTROL_QUEUE_MIN;
+
+	if (budget->max_files)
+		files = budget->max_files;
+	if (budget->max_bytes && budget->max_bytes / CONTROL_BLOCK < files)
+		files = budget->max_bytes / CONTROL_BLOCK;
+	if (files == UINT64_MAX)
+		return CONTROL_QUEUE_MIN;
+	while (size < CONTROL_QUEUE_MAX && size < files + CONTROL_QUEUE_SPARE)
+		size *= 2;
+	return (uint32_t)size;
 }
 
 static void control_page_own(struct control_page *p)
 {
+	struct timespec now;
+
+	/* The clock that files get their times from. */
+	raw_clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	control_page_wishes(p, p->preset);
+	p->budget.since_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	p->budget.head = p->budget.tail = CONTROL_QUEUE_START;
+	p->budget.capacity = control_queue_size(&p->budget);
+	p->gone[CONTROL_settings_wrong] = settings.wrong; /* once for the whole server */
 	p->preset = 0;
 	p->root_ns = settings.root_ns;
 	p->root_pid = settings.root_pid;
@@ -168,6 +215,28 @@ static int control_open(char *path, size_t size)
 	return raw_open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
+/*
+ * Makes the file as long as the page by writing zeros: of a file that was only made longer the pages
+ * are given out when they are touched, and on a full disk touching them kills the process.
+ */
+static int control_fill(int fd, off_t size)
+{
+	static const char zeros[4096];
+
+	while (size < (off_t)sizeof(struct control_page)) {
+		size_t left = sizeof(struct control_page) - (size_t)size;
+		ssize_t wrote = raw_pwrite(fd, zeros, left < sizeof(zeros) ? left : sizeof(zeros), size);
+
+		if (wrote <= 0) {
+			/* An empty file is not in anybody's way, half a page is. */
+			raw_ftruncate(fd, 0);
+			return wrote < 0 ? (int)wrote : -ENOSPC;
+		}
+		size += wrote;
+	}
+	return 0;
+}
+
 static int control_map(int fd)
 {
 	struct control_page *mapped;
@@ -179,7 +248,7 @@ static int control_map(int fd)
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
 	if (st.st_size < (off_t)sizeof(*mapped)) {
-		result = raw_ftruncate(fd, sizeof(*mapped));
+		result = control_fill(fd, st.st_size);
 		if (result < 0)
 			return result;
 	}
@@ -188,11 +257,14 @@ static int control_map(int fd)
 		return (int)(intptr_t)mapped;
 	if (mapped->magic != CONTROL_MAGIC || mapped->version != CONTROL_VERSION ||
 	    mapped->size != sizeof(*mapped) || !control_page_live(mapped)) {
+		/* The old queue of names goes with the page that it belonged to. */
+		raw_ftruncate(fd, sizeof(*mapped));
 		control_page_start(mapped);
 		control_page_own(mapped);
 	} else if (mapped->preset) {
 		control_page_own(mapped);
 	}
+	page_inode = st.st_ino;
 	page = mapped;
 	return 0;
 }
@@ -216,6 +288,7 @@ void control_join(uint64_t now_ns)
 	if (result == 0) {
 		struct control_process *taken = control_take_slot(page);
 
+		__atomic_store_n(&wishes_generation, 0, __ATOMIC_RELEASE); /* of another page */
 		for (int c = 0; c < CONTROL_COUNTER_COUNT; c++)
 			taken->counters[c] += private_page.processes[0].counters[c];
 		memset(&private_page.processes[0], 0, sizeof(private_page.processes[0]));
@@ -239,6 +312,46 @@ uint32_t control_rate(void)
 	uint32_t rate = __atomic_load_n(&page->rate, __ATOMIC_RELAXED);
 
 	return rate ? rate : settings.rate;
+}
+
+/* Reads the page's words. Texts that make no sense (half written, or not by ctl) change nothing. */
+static void control_read_wishes(uint64_t generation)
+{
+	uint32_t next = (__atomic_load_n(&wishes_current, __ATOMIC_RELAXED) + 1) % 4;
+	struct control_wishes *w = &wishes[next];
+	char keep[KEEP_TEXT_MAX];
+	size_t len;
+
+	memcpy(keep, page->keep, sizeof(keep));
+	memcpy(w->filter, page->filter, sizeof(w->filter));
+	len = strnlen(keep, sizeof(keep));
+	w->filter_len = (uint32_t)strnlen(w->filter, sizeof(w->filter));
+	if (keep_parse(keep, len, &w->keep, NULL) && !filter_problem(w->filter, w->filter_len))
+		__atomic_store_n(&wishes_current, next, __ATOMIC_RELEASE);
+	__atomic_store_n(&wishes_generation, generation, __ATOMIC_RELEASE);
+}
+
+const struct control_wishes *control_wishes(void)
+{
+	uint64_t generation = (uint64_t)__atomic_load_n(&page->generation, __ATOMIC_ACQUIRE) + 1;
+
+	if (__atomic_load_n(&wishes_generation, __ATOMIC_ACQUIRE) != generation &&
+	    !__atomic_exchange_n(&wishing, 1, __ATOMIC_ACQUIRE)) {
+		control_read_wishes(generation);
+		__atomic_store_n(&wishing, 0, __ATOMIC_RELEASE);
+	}
+	return &wishes[__atomic_load_n(&wishes_current, __ATOMIC_ACQUIRE)];
+}
+
+struct control_budget *control_budget(uint64_t *queue_inode)
+{
+	*queue_inode = page_inode;
+	return &page->budget;
+}
+
+struct control_keep *control_keep(void)
+{
+	return &page->kept;
 }
 
 void control_count(enum control_counter counter, uint64_t n)
@@ -269,4 +382,5 @@ void control_postfork_child(void)
 	joined = false;
 	joining = 0;
 	retry_ns = 0;
+	wishing = 0;
 }

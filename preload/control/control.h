@@ -14,6 +14,9 @@ struct control_settings {
 	const char *directory; /* must stay */
 	bool enabled;
 	uint32_t rate;
+	uint32_t wrong; /* settings that make no sense: counted in the page */
+	uint64_t max_files, max_bytes;
+	const char *keep, *filter; /* must stay */
 	uint64_t root_ns; /* see format/control.h */
 	uint32_t root_pid;
 };
@@ -26,6 +29,19 @@ void control_join(uint64_t now_ns);
 
 bool control_enabled(void);
 uint32_t control_rate(void);
+
+/* What is wanted, as the page says now. Good until the request at hand has ended. */
+struct control_wishes {
+	struct keep_rules keep;
+	uint32_t filter_len;
+	char filter[FILTER_TEXT_MAX + 8];
+};
+const struct control_wishes *control_wishes(void);
+
+/* What all processes share, for emit: the page's, or a private one's. `queue`: the file behind the
+ * budget may be used, and is this inode. */
+struct control_budget *control_budget(uint64_t *queue_inode);
+struct control_keep *control_keep(void);
 /* Any thread. */
 void control_count(enum control_counter counter, uint64_t n);
 void control_note_python(const char *version);

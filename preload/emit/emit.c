@@ -8,6 +8,7 @@
 #include "preload/emit/errno_name.h"
 #include "preload/emit/file.h"
 #include "preload/emit/file_name.h"
+#include "preload/emit/kept.h"
 #include "preload/emit/locations.h"
 #include "preload/emit/route.h"
 
@@ -94,6 +95,21 @@ static const char *emit_end_name(const struct request *r)
 	return names[r->end];
 }
 
+static void emit_kept(struct profile_writer *w, uint32_t kept)
+{
+	char names[KEEP_TEXT_MAX];
+
+	if (kept & ~(uint32_t)KEEP_ALWAYS) {
+		kept_names(kept, names);
+		emit_text(w, PROFILE_KEY_KEPT, names);
+	}
+}
+
+static int emit_room(void *budget, uint64_t size)
+{
+	return budget_take_bytes(budget, size);
+}
+
 static void emit_facts(struct profile_writer *w, const struct emit_job *job, const char *route,
 		       int64_t rest_ns)
 {
@@ -142,6 +158,7 @@ static void emit_facts(struct profile_writer *w, const struct emit_job *job, con
 	}
 	profile_write_comment_number(w, PROFILE_KEY_RATE, job->rate);
 	emit_text(w, PROFILE_KEY_PYTHON, job->python);
+	emit_kept(w, job->kept);
 	emit_text(w, PROFILE_KEY_TRACEPARENT, facts->traceparent);
 	emit_text(w, PROFILE_KEY_REQUEST_ID, facts->request_id);
 }
@@ -290,7 +307,9 @@ int emit_profile(struct emit_job *job)
 	result = file_open(&work->file, job->directory, work->name,
 			   (char *)job->scratch + SCRATCH_FILE, SCRATCH_FILE_BYTES);
 	if (result < 0)
-		return result;
+		goto out;
+	work->file.room = emit_room;
+	work->file.room_arg = job->budget;
 	route_fold(facts->path, facts->path_len, work->route, sizeof(work->route));
 	profile_write_begin(writer, file_sink, &work->file, (char *)job->scratch + SCRATCH_WRITER,
 			    emit_writer_memory(emit_nodes(job)));
@@ -303,5 +322,11 @@ int emit_profile(struct emit_job *job)
 	if (result < 0)
 		work->file.error = result;
 	file_name_make(&parts, work->name);
-	return file_finish(&work->file, work->name);
+	result = file_finish(&work->file, work->name);
+out:
+	if (result < 0)
+		budget_give_back(job->budget);
+	else
+		budget_written(job->budget, work->name);
+	return result;
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "preload/emit/budget.h"
 #include "preload/sample/clock.h"
 #include "preload/sigsafe/stacks.h"
 #include "preload/track/request.h"
@@ -24,6 +25,8 @@ struct emit_job {
 	int clock_error;
 	uint32_t rate;
 	const char *python;
+	uint32_t kept;           /* enum keep_rule: why it is written */
+	struct budget *budget;   /* with room for one file taken; given back when there is no file in the end */
 	void *scratch; /* EMIT_SCRATCH bytes, page-aligned, content of no interest */
 	/* out */
 	uint64_t samples, incomplete, lost, nested, tail;

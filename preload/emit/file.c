@@ -22,6 +22,8 @@ int file_open(struct file *file, const char *directory, const char *temporary, v
 
 	file->fd = -1;
 	file->used = 0;
+	file->written = 0;
+	file->room = NULL;
 	file->buffer = buffer;
 	file->buffer_size = buffer_size;
 	if (len + 1 + name_len >= sizeof(file->path))
@@ -42,6 +44,8 @@ static void file_flush(struct file *file)
 {
 	size_t done = 0;
 
+	if (!file->error && file->room)
+		file->error = file->room(file->room_arg, file->written + file->used);
 	while (done < file->used && !file->error) {
 		ssize_t wrote = raw_write(file->fd, file->buffer + done, file->used - done);
 
@@ -52,6 +56,7 @@ static void file_flush(struct file *file)
 		else if (wrote == 0)
 			file->error = -EIO;
 	}
+	file->written += done;
 	file->used = 0;
 }
 

@@ -11,6 +11,9 @@ struct file {
 	int error;     /* the first failure, -errno; the file will not appear */
 	size_t dir_len; /* of `path`, with its last slash */
 	size_t used;
+	uint64_t written;
+	int (*room)(void *arg, uint64_t size); /* asked before the file grows to a size; NULL: no limit */
+	void *room_arg;
 	uint8_t *buffer;
 	size_t buffer_size;
 	char path[PATH_MAX]; /* the temporary one */

@@ -13,6 +13,7 @@ void facts_start(struct wire_facts *facts)
 	facts->upgrade = false;
 	facts->is_head = false;
 	facts->is_connect = false;
+	facts->asked = false;
 	facts_clear_path(facts);
 }
 

@@ -70,7 +70,7 @@ static bool may_matter(const char *name, size_t len)
 	word = load8(name) | load8(spaces);
 	return word == load8("connecti") || word == load8("content-") ||
 	       word == load8("transfer") || word == load8("tracepar") ||
-	       word == load8("x-reques") || memcmp(&word, "expect", 6) == 0;
+	       word == load8("x-reques") || word == load8("x-reqpro") || memcmp(&word, "expect", 6) == 0;
 }
 
 static enum http1_field look_up(const char *name, size_t len)
@@ -82,6 +82,7 @@ static enum http1_field look_up(const char *name, size_t len)
 	} wanted[] = {
 		{ "expect", 6, HTTP1_EXPECT },
 		{ "connection", 10, HTTP1_CONNECTION },
+		{ "x-reqprof", 9, HTTP1_X_REQPROF },
 		{ "traceparent", 11, HTTP1_TRACEPARENT },
 		{ "x-request-id", 12, HTTP1_X_REQUEST_ID },
 		{ "content-length", 14, HTTP1_CONTENT_LENGTH },

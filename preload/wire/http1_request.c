@@ -176,6 +176,9 @@ static const char *take_fields(struct http1_request *r, const char *at, const ch
 		case HTTP1_TRACEPARENT:
 			facts_take_traceparent(&r->facts, value, len);
 			break;
+		case HTTP1_X_REQPROF:
+			r->facts.asked = len != 1 || value[0] != '0';
+			break;
 		case HTTP1_X_REQUEST_ID:
 			facts_take_request_id(&r->facts, value, len);
 			break;

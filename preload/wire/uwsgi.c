@@ -22,6 +22,7 @@ enum variable {
 	HTTP_EXPECT,
 	HTTP_TRACEPARENT,
 	HTTP_TRANSFER_ENCODING,
+	HTTP_X_REQPROF,
 	HTTP_X_REQUEST_ID,
 	PATH_INFO,
 	REQUEST_METHOD,
@@ -53,6 +54,7 @@ static enum variable look_up(const char *key, size_t len)
 		{ "PATH_INFO", 9, PATH_INFO },
 		{ "HTTP_EXPECT", 11, HTTP_EXPECT },
 		{ "REQUEST_URI", 11, REQUEST_URI },
+		{ "HTTP_X_REQPROF", 14, HTTP_X_REQPROF },
 		{ "CONTENT_LENGTH", 14, CONTENT_LENGTH },
 		{ "REQUEST_METHOD", 14, REQUEST_METHOD },
 		{ "HTTP_CONNECTION", 15, HTTP_CONNECTION },
@@ -130,6 +132,9 @@ static void take_whole_value(struct uwsgi_request *r)
 	case HTTP_TRANSFER_ENCODING:
 		if (len > 0 && !r->length_known)
 			r->body_unknown = true;
+		break;
+	case HTTP_X_REQPROF:
+		facts->asked = len != 1 || r->item[0] != '0';
 		break;
 	case HTTP_X_REQUEST_ID:
 		facts_take_request_id(facts, r->item, len);

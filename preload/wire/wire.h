@@ -44,6 +44,7 @@ struct wire_facts {
 	bool upgrade;                  /* Connection: upgrade was asked for */
 	bool is_head;                  /* method HEAD: the response has no body */
 	bool is_connect;
+	bool asked;                    /* x-reqprof is there, and its value is not 0 */
 };
 
 enum wire_stage {

@@ -405,6 +405,15 @@ static void folded_value_is_joined(void)
 	CHECK_STR(request.facts.request_id, "one");
 }
 
+static void x_reqprof_asks_for_a_profile(void)
+{
+	CHECK(feed("GET / HTTP/1.1\r\nHost: a\r\n\r\n") > 0 && !request.facts.asked);
+	CHECK(feed("GET / HTTP/1.1\r\nX-Reqprof: 1\r\n\r\n") > 0 && request.facts.asked);
+	CHECK(feed("GET / HTTP/1.1\r\nx-reqprof: please\r\n\r\n") > 0 && request.facts.asked);
+	CHECK(feed("GET / HTTP/1.1\r\nX-Reqprof: 0\r\n\r\n") > 0 && !request.facts.asked);
+	CHECK(feed("GET / HTTP/1.1\r\nX-Reqprofs: 1\r\n\r\n") > 0 && !request.facts.asked);
+}
+
 static void request_id_is_trimmed_and_cut(void)
 {
 	feed_fields("X-REQUEST-ID: \t a b \t\r\nX-Request-Id: second\r\n");
@@ -600,6 +609,7 @@ int main(void)
 		TAP_TEST(bare_line_feeds_end_lines),
 		TAP_TEST(white_space_may_follow_the_version),
 		TAP_TEST(folded_value_is_joined),
+		TAP_TEST(x_reqprof_asks_for_a_profile),
 		TAP_TEST(request_id_is_trimmed_and_cut),
 		TAP_TEST(traceparent_is_kept_when_it_is_one),
 		TAP_TEST(expect_continue_is_noticed),

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "format/env.h"
 #include "tools/base/directory.h"
 #include "tools/base/errors.h"
 #include "tools/base/process.h"
@@ -157,35 +158,62 @@ static int write_at(const struct ctl_page *p, const void *bytes, size_t len, siz
 	return -1;
 }
 
-int ctl_page_set(struct ctl_page *p)
+/* What a field is, where it is and how long. */
+#define FIELD(flag, member) { flag, offsetof(struct control_page, member), sizeof(((struct control_page *)0)->member) }
+static const struct {
+	uint32_t flag;
+	size_t offset, size;
+} fields_of_page[] = {
+	FIELD(CONTROL_SET_ENABLED, enabled),
+	FIELD(CONTROL_SET_RATE, rate),
+	FIELD(CONTROL_SET_KEEP, keep),
+	FIELD(CONTROL_SET_KEEP, kept), /* other rules count anew */
+	FIELD(CONTROL_SET_FILTER, filter),
+	FIELD(CONTROL_SET_MAX_FILES, budget.max_files),
+	FIELD(CONTROL_SET_MAX_BYTES, budget.max_bytes),
+};
+#undef FIELD
+
+enum { FIELDS = sizeof(fields_of_page) / sizeof(fields_of_page[0]) };
+
+int ctl_page_set(struct ctl_page *p, const struct control_page *wanted, uint32_t fields)
 {
 	struct control_page *page = &p->page;
+	bool fresh = p->owner == CTL_NO_PAGE || p->owner == CTL_ENDED;
 
-	if (p->owner == CTL_NO_PAGE || p->owner == CTL_ENDED) {
-		uint32_t enabled = page->enabled, rate = page->rate;
-
+	if (fresh) {
 		*page = (struct control_page){
 			.magic = CONTROL_MAGIC,
 			.version = CONTROL_VERSION,
 			.size = sizeof(*page),
-			.preset = 1,
-			.enabled = enabled,
-			.rate = rate,
-			.generation = 1,
+			.enabled = 1,
+			.rate = ENV_RATE_DEFAULT,
+			.budget.max_files = ENV_MAX_FILES_DEFAULT,
+			.budget.max_bytes = ENV_MAX_BYTES_DEFAULT,
 		};
 		p->owner = CTL_PRESET;
-		return write_at(p, page, sizeof(*page), 0);
 	}
-	/*
-	 * Only what changes: the rest of the page is the server's, and may have changed meanwhile.
-	 */
+	for (int i = 0; i < FIELDS; i++)
+		if (fields_of_page[i].flag & fields)
+			memcpy((char *)page + fields_of_page[i].offset,
+			       (const char *)wanted + fields_of_page[i].offset, fields_of_page[i].size);
+	if (p->owner == CTL_PRESET)
+		page->preset |= fields;
 	page->generation++;
-	return write_at(p, &page->enabled, sizeof(page->enabled),
-			offsetof(struct control_page, enabled)) ||
-			       write_at(p, &page->rate, sizeof(page->rate),
-					offsetof(struct control_page, rate)) ||
-			       write_at(p, &page->generation, sizeof(page->generation),
-					offsetof(struct control_page, generation))
-		       ? -1
-		       : 0;
+	if (fresh)
+		return write_at(p, page, sizeof(*page), 0);
+	/*
+	 * Only what changes: the rest of the page is the server's, and may have changed meanwhile. The
+	 * generation comes last: it is what makes the processes look.
+	 */
+	for (int i = 0; i < FIELDS; i++)
+		if (fields_of_page[i].flag & fields &&
+		    write_at(p, (const char *)page + fields_of_page[i].offset, fields_of_page[i].size,
+			     fields_of_page[i].offset))
+			return -1;
+	if (p->owner == CTL_PRESET && write_at(p, &page->preset, sizeof(page->preset),
+					       offsetof(struct control_page, preset)))
+		return -1;
+	return write_at(p, &page->generation, sizeof(page->generation),
+			offsetof(struct control_page, generation));
 }

@@ -33,9 +33,9 @@ int ctl_page_open(struct ctl_page *p, const char *directory, bool create);
 void ctl_page_close(struct ctl_page *p);
 
 /*
- * Makes *p->page's enabled and rate those of the page: in the running server's, or in a new one for
- * the next server. 0, or -1 after saying what is wrong.
+ * Sets those fields (enum control_field) of the page to the values in *wanted, and p->page with them:
+ * in the running server's, or in a new one for the next server. 0, or -1 after saying what is wrong.
  */
-int ctl_page_set(struct ctl_page *p);
+int ctl_page_set(struct ctl_page *p, const struct control_page *wanted, uint32_t fields);
 
 #endif

@@ -191,6 +191,46 @@ static void print_trouble(const char *what, int error, const char *advice)
 	printf(advice ? ": %s\n" : "\n", advice);
 }
 
+static void print_use(const char *name, uint64_t used, uint64_t most)
+{
+	printf("%llu", (unsigned long long)used);
+	if (most)
+		printf(" of %llu", (unsigned long long)most);
+	printf(" %s", name);
+}
+
+/* What stands in a text field of the page, which others may write. */
+static void print_field(const char *text, size_t size, const char *otherwise)
+{
+	size_t len = strnlen(text, size);
+	char *words = len ? escape_bytes(text, len) : NULL;
+
+	printf("%s", words ? words : otherwise);
+	free(words);
+}
+
+static void print_wishes(const struct control_page *page)
+{
+	const struct control_budget *budget = &page->budget;
+
+	printf("keep: ");
+	print_field(page->keep, sizeof(page->keep), "always");
+	printf("; filter: ");
+	print_field(page->filter, sizeof(page->filter), "none");
+	printf("\nbudget: ");
+	if (budget->state == CONTROL_COUNTED) {
+		print_use("files", budget->files, budget->max_files);
+		printf(", ");
+		print_use("bytes", budget->bytes, budget->max_bytes);
+		printf(", the oldest go first\n");
+	} else {
+		print_use("files at most", budget->max_files, 0);
+		printf(", ");
+		print_use("bytes at most", budget->max_bytes, 0);
+		printf(" (0: no limit); what is there is counted with the first profile\n");
+	}
+}
+
 void ctl_status_text(const struct ctl_page *p, const char *directory)
 {
 	struct summary s;
@@ -200,6 +240,7 @@ void ctl_status_text(const struct ctl_page *p, const char *directory)
 	printf(": %s%s%s, %u samples a second\n", colour(COLOUR_BOLD),
 	       p->page.enabled ? "on" : "off", colour(COLOUR_PLAIN), p->page.rate);
 	print_owner(p, &s);
+	print_wishes(&p->page);
 	if (p->owner == CTL_PRESET)
 		return;
 	print_processes(p, &s);
@@ -252,6 +293,35 @@ static json_t *process_json(const struct control_process *process)
 	return o;
 }
 
+static json_t *field_json(const char *text, size_t size)
+{
+	char *copy = strndup(text, size);
+	json_t *o = copy ? json_text(copy) : json_null();
+
+	free(copy);
+	return o;
+}
+
+static void wishes_json(json_t *o, const struct control_page *page)
+{
+	const struct control_budget *budget = &page->budget;
+	bool counted = budget->state == CONTROL_COUNTED;
+	json_t *use = json_object();
+
+	json_object_set_new(o, "keep", *page->keep ? field_json(page->keep, sizeof(page->keep)) :
+						     json_string("always"));
+	json_object_set_new(o, "filter", *page->filter ?
+						 field_json(page->filter, sizeof(page->filter)) :
+						 json_null());
+	json_object_set_new(use, "files",
+			    counted ? json_integer((json_int_t)budget->files) : json_null());
+	json_object_set_new(use, "max_files", json_integer((json_int_t)budget->max_files));
+	json_object_set_new(use, "bytes",
+			    counted ? json_integer((json_int_t)budget->bytes) : json_null());
+	json_object_set_new(use, "max_bytes", json_integer((json_int_t)budget->max_bytes));
+	json_object_set_new(o, "budget", use);
+}
+
 void ctl_status_json(const struct ctl_page *p, const char *directory)
 {
 	static const char *const owners[] = { "none", "preset", "running", "ended" };
@@ -262,6 +332,7 @@ void ctl_status_json(const struct ctl_page *p, const char *directory)
 	json_object_set_new(o, "directory", json_text(directory));
 	json_object_set_new(o, "enabled", json_boolean(p->page.enabled));
 	json_object_set_new(o, "rate", json_integer(p->page.rate));
+	wishes_json(o, &p->page);
 	json_object_set_new(o, "server", json_text(owners[p->owner]));
 	json_object_set_new(o, "server_pid",
 			    p->page.root_pid ? json_integer(p->page.root_pid) : json_null());

@@ -12,6 +12,7 @@
 #include "tools/base/options.h"
 #include "tools/cmd/cmd.h"
 #include "tools/cmd/run_target.h"
+#include "tools/cmd/wishes.h"
 
 #define LIBRARY "libreqprof.so"
 
@@ -149,6 +150,50 @@ static int check_stacks(const struct options_spec *spec)
 				   text);
 }
 
+/* ---- what to keep ---- */
+
+static int check_max_files(const struct options_spec *spec, const char *what, const char *text)
+{
+	uint64_t files;
+
+	return wishes_max_files(spec, what, text, &files);
+}
+
+static int check_max_bytes(const struct options_spec *spec, const char *what, const char *text)
+{
+	uint64_t bytes;
+
+	return wishes_max_bytes(spec, what, text, &bytes);
+}
+
+/* Settings that are texts: the option's value goes into the variable, which is checked either way. */
+struct wish {
+	const char *option, *variable;
+	int (*check)(const struct options_spec *spec, const char *what, const char *text);
+	const char *value; /* NULL: the option was not given */
+};
+
+enum { WISH_KEEP, WISH_FILTER, WISH_MAX_FILES, WISH_MAX_BYTES, WISHES };
+
+static int check_wishes(const struct options_spec *spec, const struct wish *wishes)
+{
+	for (int i = 0; i < WISHES; i++) {
+		const struct wish *w = &wishes[i];
+		const char *text;
+		int status;
+
+		if (w->value)
+			setenv(w->variable, w->value, 1);
+		text = getenv(w->variable);
+		if (!text || !*text)
+			continue;
+		status = w->check(spec, w->value ? w->option : w->variable, text);
+		if (status != OPTIONS_GO_ON)
+			return status;
+	}
+	return OPTIONS_GO_ON;
+}
+
 static int check_settings(const struct options_spec *spec)
 {
 	int status = check_environment(spec, ENV_RATE, ENV_RATE_MIN, ENV_RATE_MAX);
@@ -157,6 +202,10 @@ static int check_settings(const struct options_spec *spec)
 		status = check_environment(spec, ENV_ENABLE, 0, 1);
 	if (status == OPTIONS_GO_ON)
 		status = check_environment(spec, ENV_SIGNAL, 34, 64);
+	if (status == OPTIONS_GO_ON)
+		status = check_environment(spec, ENV_MIN_MS, 0, ENV_MIN_MS_MAX);
+	if (status == OPTIONS_GO_ON)
+		status = check_environment(spec, ENV_EVERY, 1, INT_MAX);
 	return status == OPTIONS_GO_ON ? check_stacks(spec) : status;
 }
 
@@ -167,6 +216,13 @@ int cmd_run(int argc, char **argv)
 	long rate = 0, signal = 0;
 	int stacks = -1, status;
 	bool off = false;
+	long min_ms = -1, every = 0;
+	struct wish wishes[WISHES] = {
+		[WISH_KEEP] = { "--keep", ENV_KEEP, wishes_check_keep, NULL },
+		[WISH_FILTER] = { "--filter", ENV_FILTER, wishes_check_filter, NULL },
+		[WISH_MAX_FILES] = { "--max-files", ENV_MAX_FILES, check_max_files, NULL },
+		[WISH_MAX_BYTES] = { "--max-bytes", ENV_MAX_BYTES, check_max_bytes, NULL },
+	};
 	const struct option_row rows[] = {
 		{ OPTION_TEXT, 'o', "output", "DIR", &directory,
 		  "Where profiles go; made when missing. Default $REQPROF_DIR, or reqprof.out.",
@@ -175,6 +231,22 @@ int cmd_run(int argc, char **argv)
 		  "Samples a second of CPU time; default 997.", NULL, ENV_RATE_MIN, ENV_RATE_MAX },
 		{ OPTION_FLAG, 0, "off", NULL, &off,
 		  "Start switched off; `reqprof ctl on` switches on.", NULL, 0, 0 },
+		{ OPTION_TEXT, 0, "filter", "PATTERNS", &wishes[WISH_FILTER].value,
+		  "Which requests to profile: 'GET /api/*;!/health'; default all.", NULL, 0, 0 },
+		{ OPTION_TEXT, 0, "keep", "RULES", &wishes[WISH_KEEP].value,
+		  "Which of them leave a file, decided at their end: always (the default), or any of "
+		  "slower=200ms, failed, first, every=100, worst=5, asked, with commas between.",
+		  NULL, 0, 0 },
+		{ OPTION_NUMBER, 0, "min-ms", "N", &min_ms, "As slower=Nms among the rules of --keep.",
+		  NULL, 0, ENV_MIN_MS_MAX },
+		{ OPTION_NUMBER, 0, "every", "N", &every, "As every=N among the rules of --keep.", NULL,
+		  1, INT_MAX },
+		{ OPTION_TEXT, 0, "max-files", "N", &wishes[WISH_MAX_FILES].value,
+		  "Most profiles the directory holds; the oldest go. 0: no limit; default 10000.", NULL,
+		  0, 0 },
+		{ OPTION_TEXT, 0, "max-bytes", "SIZE", &wishes[WISH_MAX_BYTES].value,
+		  "Most disk space they take (500M, 1G); the oldest go. 0: no limit; default 1G.", NULL,
+		  0, 0 },
 		{ OPTION_CHOICE, 0, "stacks", NULL, &stacks, "Which stacks to take; default mixed.",
 		  stacks_names, 0, 0 },
 		{ OPTION_NUMBER, 0, "signal", "N", &signal,
@@ -210,7 +282,13 @@ int cmd_run(int argc, char **argv)
 		set_number(ENV_ENABLE, 0);
 	if (stacks >= 0)
 		setenv(ENV_STACKS, stacks_names[stacks], 1);
+	if (min_ms >= 0)
+		set_number(ENV_MIN_MS, min_ms);
+	if (every)
+		set_number(ENV_EVERY, every);
 	status = check_settings(&spec);
+	if (status == OPTIONS_GO_ON)
+		status = check_wishes(&spec, wishes);
 	if (status != OPTIONS_GO_ON)
 		return status;
 	if (!directory)

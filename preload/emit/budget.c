@@ -1,0 +1,260 @@
+#include "preload/emit/budget.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "format/profile.h"
+#include "preload/emit/budget_count.h"
+#include "preload/ours.h"
+#include "preload/sigsafe/raw.h"
+
+/*
+ * An entry whose ticket is drawn and which is not whole is being written just now, or its writer was
+ * killed there. After so many younger ones it is the latter.
+ */
+enum { BUDGET_STUCK = 64, BUDGET_RACES_MAX = 1000 };
+
+static uint64_t budget_load(const uint64_t *count)
+{
+	return __atomic_load_n(count, __ATOMIC_ACQUIRE);
+}
+
+/* Never below zero, whatever somebody wrote into the page. */
+static void budget_sub(uint64_t *count, uint64_t n)
+{
+	uint64_t before = budget_load(count);
+
+	while (!__atomic_compare_exchange_n(count, &before, before > n ? before - n : 0, false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		;
+}
+
+static bool budget_path(const char *directory, const char *name, char path[PATH_MAX])
+{
+	size_t len = strlen(directory), name_len = strlen(name);
+
+	if (len + 1 + name_len >= PATH_MAX)
+		return false;
+	memcpy(path, directory, len);
+	path[len] = '/';
+	memcpy(path + len + 1, name, name_len + 1);
+	return true;
+}
+
+/* Opened for each use: a descriptor that stays could be closed by the host and be its own file then. */
+static int budget_open_queue(const struct budget *b, int *fd)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	int result;
+
+	*fd = -1;
+	if (!b->queue_inode || !b->shared->capacity)
+		return -ENOENT;
+	if (!budget_path(b->directory, CONTROL_NAME, path))
+		return -ENAMETOOLONG;
+	result = ours_take_here(raw_open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0), fd);
+	if (result < 0)
+		return result;
+	result = raw_fstat(*fd, &st);
+	if (result == 0 && st.st_ino != b->queue_inode)
+		result = -ESTALE;
+	if (result < 0)
+		ours_close(fd);
+	return result;
+}
+
+static off_t budget_entry_at(const struct budget *b, uint64_t ticket)
+{
+	uint32_t capacity = b->shared->capacity;
+
+	return CONTROL_QUEUE_AT +
+	       (off_t)(ticket % (capacity ? capacity : 1)) * (off_t)sizeof(struct control_file);
+}
+
+static bool budget_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Digits that end before `end`; where they begin. */
+static size_t budget_digits_before(const char *name, size_t end)
+{
+	while (end > 0 && budget_is_digit(name[end - 1]))
+		end--;
+	return end;
+}
+
+bool budget_is_profile_name(const char *name, size_t len)
+{
+	/* METHOD.path.36ms.1795446911.8368-42.pprof, from its end. */
+	static const char *const between[] = { "-", ".", "ms.", "." };
+	size_t suffix = strlen(PROFILE_SUFFIX), at;
+
+	if (len <= suffix || name[0] == '.' || memchr(name, '/', len) ||
+	    memcmp(name + len - suffix, PROFILE_SUFFIX, suffix) != 0)
+		return false;
+	at = len - suffix;
+	for (size_t i = 0; i < sizeof(between) / sizeof(between[0]); i++) {
+		size_t digits = budget_digits_before(name, at), n = strlen(between[i]);
+
+		if (digits == at || digits < n || memcmp(name + digits - n, between[i], n) != 0)
+			return false;
+		at = digits - n;
+	}
+	return at > 0;
+}
+
+static void budget_remove(struct budget *b, struct control_file *entry)
+{
+	char path[PATH_MAX];
+
+	entry->name[sizeof(entry->name) - 1] = '\0';
+	if (budget_is_profile_name(entry->name, strlen(entry->name)) &&
+	    budget_path(b->directory, entry->name, path))
+		raw_unlinkat(AT_FDCWD, path, 0);
+	/* Gone: by us, or by somebody before. */
+	budget_sub(&b->shared->files, 1);
+	budget_sub(&b->shared->bytes, entry->bytes);
+}
+
+/* Removes the oldest. False: there is none that could be. */
+static bool budget_evict(struct budget *b, int fd)
+{
+	struct control_budget *shared = b->shared;
+
+	for (int i = 0; i < BUDGET_RACES_MAX; i++) {
+		uint64_t ticket = budget_load(&shared->tail), head = budget_load(&shared->head);
+		struct control_file entry;
+		bool whole;
+
+		if (ticket >= head)
+			return false;
+		whole = raw_pread(fd, &entry, sizeof(entry), budget_entry_at(b, ticket)) ==
+				(ssize_t)sizeof(entry) &&
+			entry.number == ticket + 1;
+		if (!whole && head - ticket < BUDGET_STUCK)
+			return false;
+		if (!__atomic_compare_exchange_n(&shared->tail, &ticket, ticket + 1, false,
+						 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			continue;
+		if (!whole)
+			continue;
+		budget_remove(b, &entry);
+		return true;
+	}
+	return false;
+}
+
+/* Evicts until the count is within the limit. */
+static int budget_make_room(struct budget *b, const uint64_t *count, const uint64_t *limit,
+			    uint64_t *evicted)
+{
+	int fd = -1, result = 0;
+
+	for (;;) {
+		uint64_t most = budget_load(limit);
+
+		if (!most || budget_load(count) <= most)
+			break;
+		/* What is there has not been counted yet: whoever does that keeps to the limits afterwards. */
+		if (__atomic_load_n(&b->shared->state, __ATOMIC_ACQUIRE) != CONTROL_COUNTED)
+			break;
+		if (fd < 0 && budget_open_queue(b, &fd) < 0) {
+			result = -EDQUOT;
+			break;
+		}
+		if (!budget_evict(b, fd)) {
+			result = -EDQUOT;
+			break;
+		}
+		++*evicted;
+	}
+	ours_close(&fd);
+	b->refused |= result < 0;
+	return result;
+}
+
+static void budget_count_existing(struct budget *b)
+{
+	int fd;
+
+	if (__atomic_load_n(&b->shared->state, __ATOMIC_ACQUIRE) == CONTROL_COUNTED ||
+	    !budget_count_begin(b->shared))
+		return;
+	if (budget_open_queue(b, &fd) == 0)
+		budget_count(b->shared, b->directory, fd);
+	ours_close(&fd);
+	budget_count_end(b->shared);
+}
+
+int budget_take_file(struct budget *b)
+{
+	b->bytes = 0;
+	__atomic_fetch_add(&b->shared->files, 1, __ATOMIC_ACQ_REL);
+	b->taken = true;
+	budget_count_existing(b);
+	if (budget_make_room(b, &b->shared->files, &b->shared->max_files, &b->evicted_files) == 0 &&
+	    budget_make_room(b, &b->shared->bytes, &b->shared->max_bytes, &b->evicted_bytes) == 0)
+		return 0;
+	budget_give_back(b);
+	return -EDQUOT;
+}
+
+int budget_take_bytes(struct budget *b, uint64_t size)
+{
+	uint64_t blocks = (size + CONTROL_BLOCK - 1) / CONTROL_BLOCK * CONTROL_BLOCK;
+
+	uint64_t most = budget_load(&b->shared->max_bytes);
+
+	if (blocks <= b->bytes)
+		return 0;
+	if (most && blocks > most) {
+		b->refused = true; /* and nothing goes for it in vain */
+		return -EDQUOT;
+	}
+	__atomic_fetch_add(&b->shared->bytes, blocks - b->bytes, __ATOMIC_ACQ_REL);
+	b->bytes = blocks;
+	return budget_make_room(b, &b->shared->bytes, &b->shared->max_bytes, &b->evicted_bytes);
+}
+
+void budget_written(struct budget *b, const char *name)
+{
+	struct control_file entry = { .bytes = b->bytes };
+	struct control_budget *shared = b->shared;
+	size_t len = strlen(name);
+	uint64_t ticket;
+	int fd;
+
+	b->taken = false;
+	if (len >= sizeof(entry.name) || budget_open_queue(b, &fd) < 0)
+		return;
+	memcpy(entry.name, name, len);
+	/* Limits that were raised later allow more than the queue was made for. */
+	if ((shared->max_files || shared->max_bytes) &&
+	    budget_load(&shared->head) - budget_load(&shared->tail) + CONTROL_QUEUE_SPARE >=
+		    shared->capacity &&
+	    budget_evict(b, fd))
+		b->evicted_files++;
+	ticket = __atomic_fetch_add(&shared->head, 1, __ATOMIC_ACQ_REL);
+	entry.number = ticket + 1;
+	/* Without limits the queue runs over, and forgets the oldest. */
+	for (uint64_t tail = budget_load(&shared->tail); ticket - tail >= shared->capacity;)
+		if (__atomic_compare_exchange_n(&shared->tail, &tail, tail + 1, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			tail++;
+	raw_pwrite(fd, &entry, sizeof(entry), budget_entry_at(b, ticket));
+	ours_close(&fd);
+}
+
+void budget_give_back(struct budget *b)
+{
+	if (!b->taken)
+		return;
+	b->taken = false;
+	budget_sub(&b->shared->files, 1);
+	budget_sub(&b->shared->bytes, b->bytes);
+}

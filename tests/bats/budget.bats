@@ -1,0 +1,129 @@
+# The disk budget: on by default, kept to by all processes together, the newest stay.
+load helpers
+
+setup() {
+	use_profiles
+	port=$(free_port)
+}
+
+serve() {
+	spawn server "${preload[@]}" "$@" "$PROGRAMS/threaded_server" "$port" accept 4
+	server_up server "$port"
+}
+written() {
+	local n
+	n=$("$REQPROF" ctl "$profiles" status --json | jq '.totals | .files_written + .files_no_room')
+	[ "$n" -eq "$1" ] || { echo "$n profiles written or refused, not $1"; return 1; }
+}
+budget() { "$REQPROF" ctl "$profiles" status --json | jq ".budget.$1"; }
+named() { find "$profiles" -name "$1.pprof" | wc -l; }
+disk_bytes() { find "$profiles" -name '*.pprof' -printf '%b\n' | awk '{ n += $1 * 512 } END { print n + 0 }'; }
+
+@test "by default there is room for 10,000 profiles and 1 GiB" {
+	serve
+	get /r1/a >/dev/null
+	retry written 1
+	is "10000 1073741824 1" "$(budget max_files) $(budget max_bytes) $(budget files)"
+	run -0 "$REQPROF" ctl "$profiles" status
+	[[ $output == *"1 of 10000 files"* ]]
+}
+
+@test "when there are too many profiles the oldest goes, and that is counted" {
+	serve REQPROF_MAX_FILES=10
+	for i in $(seq 25); do
+		get "/r0/number-$i" >/dev/null
+		retry written "$i"
+	done
+	is "10 10 15" "$(profile_count) $(budget files) $("$REQPROF" ctl "$profiles" status --json | jq .totals.evicted_files)"
+	is "$(seq 16 25 | sed 's|^|/r0/number-|')" "$(all_facts | jq -r '.["url.path"]' | sort)"
+}
+
+@test "8 processes that write at once keep to the number of files within 1 %" {
+	requires gunicorn
+	spawn server "${preload[@]}" REQPROF_MAX_FILES=300 gunicorn --chdir "$TESTS/apps" -w 8 \
+		-b "127.0.0.1:$port" failing:application
+	server_up server "$port"
+	watch_most() {
+		local n most=0
+		while [ ! -e "$BATS_TEST_TMPDIR/done" ]; do
+			n=$(profile_count)
+			[ "$n" -le "$most" ] || echo "$n" >"$BATS_TEST_TMPDIR/most"
+			most=$((n > most ? n : most))
+		done
+	}
+	watch_most 3>&- &
+	local watcher=$!
+	seq 3000 | sed 's|^|/a/|' | load_client --port "$port" --concurrency 16
+	retry written 3000
+	touch "$BATS_TEST_TMPDIR/done"
+	wait "$watcher"
+	echo "at most $(cat "$BATS_TEST_TMPDIR/most") at a time" >&2
+	[ "$(cat "$BATS_TEST_TMPDIR/most")" -le 303 ]
+	[ "$(profile_count)" -ge 297 ]
+	[ "$(profile_count)" -le 300 ]
+	is "$(profile_count)" "$(budget files)"
+	stop "$server_pid"
+	is "" "$(find "$profiles" -name '.reqprof-*')" "temporary files:"
+}
+
+@test "8 processes that write at once keep to the number of bytes within 1 %" {
+	requires gunicorn
+	spawn server "${preload[@]}" REQPROF_MAX_BYTES=2M gunicorn --chdir "$TESTS/apps" -w 8 \
+		-b "127.0.0.1:$port" failing:application
+	server_up server "$port"
+	seq 2000 | sed 's|^|/a/|' | load_client --port "$port" --concurrency 16
+	retry written 2000
+	local bytes
+	bytes=$(disk_bytes)
+	echo "$bytes bytes on disk, $(budget bytes) counted" >&2
+	[ "$bytes" -le $((2 * 1024 * 1024)) ]
+	[ "$(budget bytes)" -ge $((2 * 1024 * 1024 * 99 / 100 - 40960)) ]
+	[ "$(budget bytes)" -le $((2 * 1024 * 1024)) ]
+}
+
+@test "profiles of an earlier server are counted, and are the first to go" {
+	serve
+	seq 20 | sed 's|^|/r0/old-|' | load_client --port "$port"
+	retry written 20
+	stop "$server_pid"
+	touch "$profiles/mine.pprof"
+	port=$(free_port)
+	sleep 0.1 # the file system's clock ticks
+	serve REQPROF_MAX_FILES=21
+	for i in 1 2 3; do
+		get "/r0/new-$i" >/dev/null
+		retry written "$i"
+	done
+	is "21 21" "$(budget files) $(named '*-*')"
+	[ -e "$profiles/mine.pprof" ]
+	is "3 18" "$(named '*new-*') $(named '*old-*')"
+}
+
+@test "a new limit set by ctl holds from the next profile on" {
+	serve
+	seq 30 | sed 's|^|/r0/|' | load_client --port "$port"
+	retry written 30
+	run -0 "$REQPROF" ctl "$profiles" set max-files=5 max-bytes=0
+	[[ $output == *"max-files 5, max-bytes without limit"* ]]
+	get /r0/last >/dev/null
+	retry written 31
+	is 5 "$(profile_count)"
+	run -1 "$REQPROF" ctl "$profiles" set max-files=1000000
+	[[ $output == *"--max-files"* ]]
+}
+
+@test "with no limits nothing is removed" {
+	serve REQPROF_MAX_FILES=0 REQPROF_MAX_BYTES=0
+	seq 60 | sed 's|^|/r0/|' | load_client --port "$port"
+	retry written 60
+	is 60 "$(profile_count)"
+}
+
+@test "ctl's limits, set before the server is there, come before its variables" {
+	mkdir "$profiles"
+	"$REQPROF" ctl "$profiles" set max-files=7
+	serve REQPROF_MAX_FILES=100 REQPROF_MAX_BYTES=5M
+	seq 20 | sed 's|^|/r0/|' | load_client --port "$port"
+	retry written 20
+	is "7 5242880 7" "$(budget max_files) $(budget max_bytes) $(profile_count)"
+}
