@@ -118,7 +118,7 @@ in_dir() {
 @test "a full disk: the server serves, no half profile is left, and the failures are counted" {
 	[ "$(id -u)" -eq 0 ] || skip "mounting a small disk needs root"
 	mkdir "$profiles"
-	mount -t tmpfs -o size=128k none "$profiles" 2>/dev/null || skip "mounting is not permitted"
+	mount -t tmpfs -o size=256k none "$profiles" 2>/dev/null || skip "mounting is not permitted"
 	spawn server "${preload[@]}" "$PROGRAMS/threaded_server" "$port" accept 1
 	server_up server "$port"
 	get /r1/1 >/dev/null
