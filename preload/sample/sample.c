@@ -137,6 +137,7 @@ bool sample_start(struct sample_thread *thread, struct stacks **list)
 
 	if (!target)
 		return false;
+	python_touch(&thread->handler.python);
 	thread->cpu_start_ns = sample_cpu_ns();
 	__atomic_store_n(&thread->handler.target, target, __ATOMIC_RELEASE);
 	clock_run(&thread->clock);

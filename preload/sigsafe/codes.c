@@ -274,10 +274,11 @@ static __attribute__((noinline)) uint64_t content_hash(const struct cpython_layo
 	return hash | 1;
 }
 
-/* By the filename's reference count, at the start of every object. */
-static inline bool filename_shared(uintptr_t filename)
+/* By the filename's reference count. */
+static inline bool filename_shared(const struct cpython_layout *layout, uintptr_t filename)
 {
-	return load_plausible(filename) && (uint32_t)load_int(filename) > FILENAME_SHARED;
+	return load_plausible(filename) &&
+	       (uint32_t)load_int(filename + layout->object.references) > FILENAME_SHARED;
 }
 
 static inline void key_read(struct key *key, const struct cpython_layout *layout, uintptr_t code)
@@ -290,7 +291,7 @@ static inline void key_read(struct key *key, const struct cpython_layout *layout
 		key->qualname = load_word(code + layout->code.qualname);
 	key->line_table = load_word(code + layout->code.line_table);
 	key->first_line = load_int(code + layout->code.first_line);
-	key->content = filename_shared(key->filename) ? 0 : content_hash(layout, key);
+	key->content = filename_shared(layout, key->filename) ? 0 : content_hash(layout, key);
 }
 
 static inline bool key_equal(const struct key *a, const struct key *b)

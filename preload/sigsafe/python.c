@@ -154,6 +154,17 @@ const char *python_version(void)
 
 /* ---- walking ---- */
 
+void python_touch(struct python_thread *thread)
+{
+	const struct answer *answer = __atomic_load_n(&python.current, __ATOMIC_ACQUIRE);
+
+	if (!answer || thread->touched == answer || answer->state != RUNTIME_READY)
+		return;
+	if (answer->runtime.layout->touch)
+		answer->runtime.this_thread();
+	__atomic_store_n(&thread->touched, answer, __ATOMIC_RELEASE);
+}
+
 enum python_result python_walk(struct python_thread *thread, uintptr_t sp, uintptr_t stack_high,
 			       struct python_frame *frames, size_t max, size_t *n)
 {
@@ -164,6 +175,8 @@ enum python_result python_walk(struct python_thread *thread, uintptr_t sp, uintp
 	*n = 0;
 	if (!answer || answer->state != RUNTIME_READY || stack_high <= sp ||
 	    stack_high - sp > STACK_LEN_MAX)
+		return PYTHON_NONE;
+	if (answer->runtime.layout->touch && thread->touched != answer)
 		return PYTHON_NONE;
 	state = thread_find(&answer->runtime, thread, &stack);
 	if (!state)

@@ -46,7 +46,12 @@ struct python_thread {
 	unsigned next;
 	uintptr_t interpreters; /* how many had been made when all were last searched */
 	unsigned wait;          /* samples to let pass before searching again */
+	const void *touched;    /* the interpreter that python_touch asked */
 };
+
+/* Outside the handler, on the thread that is to be sampled, whenever that begins: without it some
+ * interpreters (3.15) would have to allocate in the handler, so there such a thread has no Python frames. */
+void python_touch(struct python_thread *thread);
 
 /* From the handler: sp is the interrupted stack pointer, stack_high the end of this thread's stack. */
 enum python_result python_walk(struct python_thread *thread, uintptr_t sp, uintptr_t stack_high,

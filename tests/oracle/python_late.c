@@ -35,6 +35,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
 static void sample(void)
 {
 	memset(&memory, 0, sizeof(memory));
+	python_touch(&memory);
 	raise(SIGRTMIN + 3);
 }
 

@@ -61,7 +61,7 @@ def main():
     warnings.simplefilter("ignore")
     checked = codes = 0
     wrong = []
-    texts = [(name, open(name, "rb").read()) for name in sources(int(sys.argv[1]))]
+    texts = [(name, open(name, "rb").read()) for name in sources(int(sys.argv[1])) if os.path.exists(name)]
     for name, source in texts + [("<odd %d>" % i, text) for i, text in enumerate(ODD)]:
         try:
             module = compile(source, name, "exec", dont_inherit=True)
@@ -70,7 +70,7 @@ def main():
         for code in codes_in(module):
             want = expected(code)
             got = (ctypes.c_int32 * len(want))()
-            number = released.oracle_lines(ctypes.c_void_p(id(code)), sys.version_info[1], got, len(want))
+            number = released.oracle_lines(ctypes.c_void_p(id(code)), got, len(want))
             codes += 1
             checked += len(want)
             if list(got) != want:

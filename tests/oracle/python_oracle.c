@@ -16,7 +16,7 @@
 #include <x86intrin.h>
 
 #include "preload/sigsafe/codes.h"
-#include "preload/sigsafe/cpython/layout.h"
+#include "preload/sigsafe/cpython/runtime.h"
 #include "preload/sigsafe/peek.h"
 #include "preload/sigsafe/python.h"
 
@@ -280,6 +280,7 @@ EXPORT int oracle_thread_begin(void)
 	pthread_attr_destroy(&attr);
 	me->stack_high = (uintptr_t)low + size;
 	pthread_setspecific(key, me);
+	python_touch(&me->memory);
 	/* uwsgi's threads block all signals. */
 	sigemptyset(&mine);
 	for (int number = signal_sample; number <= signal_bench; number++)
@@ -348,10 +349,17 @@ EXPORT int oracle_line(uint32_t id, int lasti)
 }
 
 /* The id of a code object, and the lines of its code units 0..n. */
-EXPORT uint32_t oracle_lines(uintptr_t code, unsigned minor, int32_t *lines, unsigned n)
+EXPORT uint32_t oracle_lines(uintptr_t code, int32_t *lines, unsigned n)
 {
-	const struct cpython_layout *layout = layout_find(3, minor);
-	uint32_t id = layout ? codes_intern(layout, code) : 0;
+	static struct runtime runtime;
+	const char *reason;
+	const struct cpython_layout *layout;
+	uint32_t id;
+
+	if (!runtime.layout && runtime_find(&runtime, &reason) != RUNTIME_READY)
+		return 0;
+	layout = runtime.layout;
+	id = codes_intern(layout, code);
 
 	for (unsigned i = 0; id != 0 && i < n; i++)
 		lines[i] = codes_line(codes_get(id), (int32_t)i * 2);

@@ -35,11 +35,18 @@ struct cpython_layout {
 	bool late_link;
 	bool shims;	  /* entry frames on the C stack mark native activations */
 	bool init_frames; /* calls of classes have a frame without source, all three names the same */
+	/* Asking for the thread state may allocate a thread's first time: that has to be outside the handler. */
+	bool touch;
 	uint8_t tag_bits; /* low bits of a frame's code pointer that are not address */
 
 	uint8_t instruction_unit; /* bytes that a frame's instruction number stands for (CHAIN_HEAP) */
 
-	/* What types say of themselves; a build where they differ is not the one described here. */
+	struct {
+		uint16_t type, references;
+	} object;
+	/* What types say of themselves (the word that says it, and what it is); a build where they
+	 * differ is not the one described here. */
+	uint16_t type_basicsize;
 	uint16_t code_basicsize, generator_basicsize, text_basicsize, frame_basicsize;
 
 	struct {
@@ -50,6 +57,7 @@ struct cpython_layout {
 	} interpreter;
 	struct {
 		uint16_t next, interpreter, id, frame, cframe, root_cframe, chunk, top, size;
+		uint16_t base_frame; /* address of the oldest frame of all, an empty one; 0: none */
 	} thread;
 	struct {
 		uint16_t frame, previous;
@@ -71,6 +79,12 @@ struct cpython_layout {
 	struct {
 		uint16_t length, data;
 	} bytes;
+
+	/* Where in _Py_DebugOffsets its groups of words begin; 0 in runtime when there is no such thing. */
+	struct {
+		uint16_t runtime, interpreter, thread, frame, code, object, text, generator;
+		uint8_t thread_id; /* which word of the thread's group */
+	} given;
 };
 
 /* Owners of a frame (CHAIN_STACK). */
@@ -88,8 +102,8 @@ enum { TEXT_KIND_SHIFT = 2, TEXT_KIND_MASK = 7, TEXT_COMPACT = 1 << 5, TEXT_ASCI
 /* Of chunks of the data stack, the same in all versions that have them. */
 enum { CHUNK_PREVIOUS = 0, CHUNK_SIZE = 8, CHUNK_TOP = 16, CHUNK_DATA = 24 };
 
-/* Object header and type object, the same in all versions. */
-enum { OBJECT_TYPE = 8, TYPE_BASICSIZE = 32, TYPE_DICT = 264 };
+/* A type object's dictionary: set once it is ready. In 3.8 to 3.10. */
+enum { TYPE_DICT = 264 };
 
 /* The table for 3.minor; NULL when there is none. */
 const struct cpython_layout *layout_find(unsigned major, unsigned minor);

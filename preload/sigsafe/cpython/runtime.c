@@ -1,5 +1,6 @@
 #include "preload/sigsafe/cpython/runtime.h"
 
+#include "preload/sigsafe/cpython/debug_offsets.h"
 #include "preload/sigsafe/cpython/load.h"
 #include "preload/sigsafe/cpython/symbols.h"
 #include "preload/sigsafe/peek.h"
@@ -67,29 +68,29 @@ static bool version_read(struct runtime *runtime, const struct names *names)
 	return true;
 }
 
-static bool basicsize_is(uintptr_t type, uint16_t size)
+static bool basicsize_is(const struct cpython_layout *layout, uintptr_t type, uint16_t size)
 {
 	uintptr_t found;
 
-	return peek_word(type + TYPE_BASICSIZE, &found) && found == size;
+	return peek_word(type + layout->type_basicsize, &found) && found == size;
 }
 
 /*
- * A build with other structures (debug, free-threaded, patched) must be found out before a handler
- * reads by the table. The sizes that types state change with every such difference we know of.
+ * A build with other structures (debug, patched) must be found out before a handler reads by the
+ * table. The sizes that types state change with every such difference we know of.
  */
 static const char *objects_check(const struct runtime *runtime)
 {
 	const struct cpython_layout *layout = runtime->layout;
 
-	if (!basicsize_is(runtime->code_type, layout->code_basicsize))
+	if (!basicsize_is(layout, runtime->code_type, layout->code_basicsize))
 		return "its code objects have another size than this version's";
-	if (!basicsize_is(runtime->text_type, layout->text_basicsize))
+	if (!basicsize_is(layout, runtime->text_type, layout->text_basicsize))
 		return "its strings have another size than this version's";
-	if (!basicsize_is(runtime->generator_types[0], layout->generator_basicsize))
+	if (!basicsize_is(layout, runtime->generator_types[0], layout->generator_basicsize))
 		return "its generators have another size than this version's";
 	if (layout->chain == CHAIN_HEAP &&
-	    !basicsize_is(runtime->frame_type, layout->frame_basicsize))
+	    !basicsize_is(layout, runtime->frame_type, layout->frame_basicsize))
 		return "its frames have another size than this version's";
 	return NULL;
 }
@@ -142,8 +143,18 @@ enum runtime_state runtime_find(struct runtime *runtime, const char **reason)
 	*reason = "it lacks symbols that every known build exports";
 	if (!names.variables || !names.code || !names.generator || !names.coroutine ||
 	    !names.async_generator || !names.text || !names.frame || !names.none ||
-	    !names.this_thread)
+	    !names.this_thread || (runtime->layout->given.runtime && !names.version))
 		return RUNTIME_UNSUPPORTED;
+	if (runtime->layout->given.runtime) {
+		uintptr_t version = load_word(names.version);
+
+		runtime->given = *runtime->layout;
+		*reason = debug_offsets_apply(&runtime->given, names.variables, version);
+		if (*reason)
+			return RUNTIME_UNSUPPORTED;
+		runtime->layout = &runtime->given;
+	}
+	*reason = "its variables cannot be read";
 	runtime->wakes = runtime->variables + runtime->layout->runtime.interpreters;
 	if (!peek_word(runtime->wakes, &first))
 		return RUNTIME_UNSUPPORTED;

@@ -14,6 +14,7 @@ enum { RUNTIME_GENERATORS = 3 }; /* generators, coroutines, asynchronous generat
 
 struct runtime {
 	const struct cpython_layout *layout; /* NULL: none found, or one we cannot read */
+	struct cpython_layout given;	     /* what layout points at when the build describes itself */
 	uintptr_t variables;		     /* _PyRuntime */
 	uintptr_t code_type, text_type, frame_type, none;
 	uintptr_t generator_types[RUNTIME_GENERATORS];
@@ -29,7 +30,8 @@ enum runtime_state {
 	RUNTIME_UNSUPPORTED, /* one that we cannot read: reason says why */
 };
 
-/* Searches the loaded modules. Not from a handler. reason (for RUNTIME_UNSUPPORTED) is static. */
+/* Searches the loaded modules. Not from a handler. reason (for RUNTIME_UNSUPPORTED) is static. The
+ * result stays where it is put: it may point into itself. */
 enum runtime_state runtime_find(struct runtime *runtime, const char **reason);
 
 #endif

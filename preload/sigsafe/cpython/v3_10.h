@@ -15,6 +15,8 @@ static const struct cpython_layout cpython_3_10 = {
 	.chain = CHAIN_HEAP,
 	.line_format = LINES_RANGES,
 	.instruction_unit = 2,
+	.object = { .type = 8, .references = 0 },
+	.type_basicsize = 32,
 	.code_basicsize = 176,
 	.generator_basicsize = 88,
 	.text_basicsize = 80,

@@ -16,6 +16,8 @@ static const struct cpython_layout cpython_3_11 = {
 	.chain = CHAIN_STACK,
 	.line_format = LINES_LOCATIONS,
 	.late_link = true,
+	.object = { .type = 8, .references = 0 },
+	.type_basicsize = 32,
 	.code_basicsize = 184,
 	.generator_basicsize = 152,
 	.text_basicsize = 80,

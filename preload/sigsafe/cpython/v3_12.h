@@ -16,6 +16,8 @@ static const struct cpython_layout cpython_3_12 = {
 	.line_format = LINES_LOCATIONS,
 	.late_link = true,
 	.shims = true,
+	.object = { .type = 8, .references = 0 },
+	.type_basicsize = 32,
 	.code_basicsize = 192,
 	.generator_basicsize = 144,
 	.text_basicsize = 64,

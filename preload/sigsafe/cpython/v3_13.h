@@ -1,7 +1,7 @@
 /*
  * CPython 3.13: Include/cpython/{pystate,code,genobject,unicodeobject}.h and
- * Include/internal/pycore_{runtime,interp,frame}.h of 3.13.0 to 3.13.18, with the GIL. The thread
- * state has the newest frame itself; a call of a class puts a frame of its own before __init__'s.
+ * Include/internal/pycore_{runtime,interp,frame}.h of 3.13.0 to 3.13.18. The table is of builds with the
+ * GIL; what _Py_DebugOffsets says of the build at hand goes before it. The thread state has the newest frame itself; a call of a class puts a frame of its own before __init__'s.
  */
 #ifndef REQPROF_SIGSAFE_CPYTHON_V3_13_H
 #define REQPROF_SIGSAFE_CPYTHON_V3_13_H
@@ -16,6 +16,8 @@ static const struct cpython_layout cpython_3_13 = {
 	.line_format = LINES_LOCATIONS,
 	.shims = true,
 	.init_frames = true,
+	.object = { .type = 8, .references = 0 },
+	.type_basicsize = 32,
 	.code_basicsize = 200,
 	.generator_basicsize = 144,
 	.text_basicsize = 64,
@@ -52,6 +54,14 @@ static const struct cpython_layout cpython_3_13 = {
 		  .instructions = 200 },
 	.text = { .length = 16, .state = 32, .ascii = 40, .compact = 56, .pointer = 56 },
 	.bytes = { .length = 16, .data = 32 },
+	.given = { .runtime = 24,
+		   .interpreter = 48,
+		   .thread = 152,
+		   .frame = 224,
+		   .code = 272,
+		   .object = 352,
+		   .text = 536,
+		   .thread_id = 5 },
 };
 
 #endif

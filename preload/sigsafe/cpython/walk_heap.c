@@ -4,6 +4,7 @@
 #include "preload/sigsafe/cpython/load.h"
 #include "preload/sigsafe/peek.h"
 
+enum { OBJECT_TYPE = 8 }; /* in these versions */
 enum { DEPTH_MAX = 20000 }; /* frames that are counted; far beyond any recursion limit that works */
 
 static bool is_object(uintptr_t address, size_t len, uintptr_t type)

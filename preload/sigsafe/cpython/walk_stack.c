@@ -121,7 +121,7 @@ static inline bool is_code(const struct walk *walk, uintptr_t address, bool doub
 	uintptr_t type;
 
 	if (!load_plausible(address) || (doubtful && !load_fresh(address, len)) ||
-	    !peek_word(address + OBJECT_TYPE, &type) || type != walk->runtime->code_type)
+	    !peek_word(address + walk->layout->object.type, &type) || type != walk->runtime->code_type)
 		return false;
 	return address % PAGE <= PAGE - len || peek_ok(address, len);
 }
@@ -180,7 +180,7 @@ static inline enum frame_kind frame_look(struct walk *walk, uintptr_t address, b
 		if (!on_data_stack)
 			return FRAME_BAD;
 	} else if (frame->owner == OWNER_GENERATOR) {
-		if (on_data_stack || !generator_type(walk, load_word(generator + OBJECT_TYPE)))
+		if (on_data_stack || !generator_type(walk, load_word(generator + layout->object.type)))
 			return FRAME_BAD;
 		frame->running = (int8_t)load_byte(generator + layout->generator.state) ==
 				 layout->generator.executing;
@@ -308,10 +308,15 @@ static enum chain_end chain_torn(struct walk *walk)
 
 static enum chain_end walk_chain(struct walk *walk, uintptr_t cframe, uintptr_t address)
 {
+	const struct cpython_layout *layout = walk->layout;
+	uintptr_t base = layout->thread.base_frame
+				 ? load_word(walk->state + layout->thread.base_frame)
+				 : 0;
 	size_t steps = 0;
 	struct frame frame;
 
-	for (address = newest_frame(walk, address); address; address = frame.previous) {
+	for (address = newest_frame(walk, address); address && address != base;
+	     address = frame.previous) {
 		/* What runs keeps its callers alive. */
 		bool doubtful = walk->n == 0 || (walk->n == 1 && walk->beginning);
 		enum frame_kind kind = frame_look(walk, address, doubtful, &frame);
@@ -328,7 +333,7 @@ static enum chain_end walk_chain(struct walk *walk, uintptr_t cframe, uintptr_t 
 		if (kind == FRAME_SHIM || frame.entry) {
 			if (!activation_end(walk, &cframe, &frame, entry))
 				return chain_torn(walk);
-		} else if (!frame.previous) {
+		} else if (!frame.previous || frame.previous == base) {
 			return chain_torn(walk);
 		}
 	}
