@@ -13,6 +13,7 @@ CFLAGS ?= -O2 -g
 WERROR ?= 1
 SAN ?=
 FUZZ_SECONDS ?= 60
+STRESS_SECONDS ?= 2
 PKG_CONFIG ?= pkg-config
 B ?= build
 
@@ -62,7 +63,7 @@ MAN1 := $(sort $(wildcard man/*.1))
 MAN5 := $(sort $(wildcard man/*.5))
 MAN7 := $(sort $(wildcard man/*.7))
 
-.PHONY: all help deps demo check check-unit check-bats check-lint check-suites fuzz fuzz-build bench install uninstall clean programs unit
+.PHONY: all help deps demo check check-unit check-bats check-lint check-pythons check-suites fuzz fuzz-build bench install uninstall clean programs unit
 all: $(B)/libreqprof.so $(B)/reqprof
 
 help:
@@ -72,6 +73,7 @@ help:
 	@echo 'make check      all tests; ends with "N passed, N failed"'
 	@echo 'make check-unit / check-bats / check-lint    one part of them (BATS="tests/bats/ls.bats" for one file)'
 	@echo 'make check-suites   other projects'"'"' own tests, bare and preloaded; the quick ones, or SUITES=full'
+	@echo 'make check-pythons   stacks of every CPython that can be had (STRESS_SECONDS=2 of signals for each)'
 	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench      speed, as ratios measured in one run'
 	@echo 'make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)'
@@ -144,6 +146,8 @@ check-unit: all unit
 	@tests/run unit
 check-bats: all programs
 	@tests/run bats $(BATS)
+check-pythons: all
+	@STRESS_SECONDS=$(STRESS_SECONDS) tests/run pythons
 check-lint: all
 	@tests/run lint
 check-suites: all

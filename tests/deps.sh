@@ -8,6 +8,7 @@ set -u
 PACKAGES="
 	gcc libc6-dev make pkg-config libdw-dev libelf-dev zlib1g-dev libjansson-dev
 	libunwind-dev
+	patchelf
 	clang libclang-rt-14-dev
 	bats shellcheck groff mandoc
 	binutils curl iproute2 jq mount procps strace util-linux valgrind wrk

@@ -38,7 +38,7 @@ def application(environ, start_response):
         start_response("404 Not Found", [("Content-Length", "0")])
         return []
     body = ("route=%d path=%s pid=%d tid=%d\n"
-            % (k, path, os.getpid(), threading.get_native_id())).encode()
+            % (k, path, os.getpid(), getattr(threading, "get_native_id", threading.get_ident)())).encode()
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
 

@@ -11,8 +11,9 @@ setup() {
 
 # The first python3 of this version that is no shim of pyenv's; skips the test when there is none.
 python_of_version() {
-	local candidate
-	for candidate in "/usr/local/bin/python$1" ~/.pyenv/versions/"$1".*/bin/python3 /opt/python*/bin/"python$1"; do
+	local candidate suites
+	suites=$("$TESTS/pythons.sh" | sed -n "s/^$1\.[0-9]* //p")
+	for candidate in "/usr/local/bin/python$1" "$suites" ~/.pyenv/versions/"$1".*/bin/python3 /opt/python*/bin/"python$1"; do
 		[ -x "$candidate" ] && "$candidate" -c '' 2>/dev/null && {
 			echo "$candidate"
 			return
@@ -60,9 +61,9 @@ serves_routes() {
 	"$PYTHON" "$TESTS/clients/check_routes.py" "$answers" "$profiles" 6
 }
 
-@test "a Python that we cannot read: native stacks only, and the file says so" {
+@test "every other Python: its frames, or native stacks only and the file says so" {
 	local python version tried=0
-	for version in 3.8 3.9 3.10 3.12 3.13; do
+	for version in 3.7 3.8 3.9 3.10 3.12 3.13 3.14 3.15; do
 		python=$(python_of_version "$version") || continue
 		tried=$((tried + 1))
 		use_profiles "$BATS_TEST_TMPDIR/profiles-$version"

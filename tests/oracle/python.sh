@@ -1,15 +1,18 @@
 #!/bin/bash
-# The Python walker against real interpreters: tests/oracle/python.sh [SECONDS]
+# The Python walker against real interpreters. Prints TAP.
 #
-# Prints TAP. Takes the system's python3 and what pyenv has; a missing one is skipped. SECONDS is how
-# long the signals of each stress test last (2); 60 and more also lets every test do all it can.
+# Takes the system's python3, those of other Debian suites (tests/pythons.sh) and what pyenv has, two at
+# a time; a missing one is skipped. Each single-steps through a test program when it is the system's.
 #
-# B         build directory (build): the library goes to $B/oracle
-# PYTHONS   interpreters to test instead
+# B                build directory (build): the library goes to $B/oracle
+# PYTHONS          interpreters to test instead
+# STRESS_SECONDS   how long the signals of each stress test last (2); 60 and more also lets every
+#                  test do all it can
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 B=${B:-build}
-SECONDS_EACH=${1:-2}
+SECONDS_EACH=${STRESS_SECONDS:-2}
+JOBS=${REQPROF_TEST_JOBS:-2}
 HERE=tests/oracle
 OUT=$B/oracle
 mkdir -p "$OUT" || exit 1
@@ -23,6 +26,7 @@ scratch=$(mktemp -d) || exit 1
 uwsgi=
 # shellcheck disable=SC2317 # reached by the trap
 finish() {
+	[ "$BASHPID" = $$ ] || return
 	[ -n "$uwsgi" ] && kill -KILL "$uwsgi" 2>/dev/null
 	rm -rf "$scratch"
 }
@@ -45,22 +49,21 @@ numbered() {
 
 # run TITLE COMMAND...: its lines, and one more test: that it came to its end.
 run() {
-	local title=$1 status
+	local title=$1 status errors
 	shift
-	"$@" >"$scratch/tap" 2>"$scratch/errors"
+	errors=$(mktemp -p "$scratch")
+	"$@" 2>"$errors"
 	status=$?
-	sed 's/^/# /' "$scratch/errors" | head -n 20 >>"$scratch/tap"
+	sed 's/^/# /' "$errors" | head -n 20
 	if [ $status -eq 0 ]; then
-		echo "ok - $title came to its end" >>"$scratch/tap"
+		echo "ok - $title came to its end"
 	else
-		echo "not ok - $title came to its end (status $status)" >>"$scratch/tap"
+		echo "not ok - $title came to its end (status $status)"
 	fi
-	numbered "$scratch/tap"
 }
 
 skip() {
-	number=$((number + 1))
-	echo "ok $number - $1 # SKIP $2"
+	echo "ok - $1 # SKIP $2"
 }
 
 build() {
@@ -114,44 +117,80 @@ export PYTHON_ORACLE=$OUT/python_oracle.so PYTHONDONTWRITEBYTECODE=1
 
 files=30
 [ "$SECONDS_EACH" -lt 60 ] || files=0
-# A libpython as a server's plugin has it.
-late() { # VERSION LIBRARY
-	"$OUT/python_late" "$2" | sed -n "s/^\(not ok\|ok\) [0-9]* - /\1 - libpython $1 loaded privately: /p; /^#/p"
+# A libpython as a server's plugin has it, in a program that has the C library of the interpreter.
+late() { # VERSION LIBRARY PYTHON
+	local program=$scratch/late.$1 linker
+	linker=$(patchelf --print-interpreter "$3" 2>/dev/null)
+	cp "$OUT/python_late" "$program" || return
+	case $linker in
+	"${XDG_CACHE_HOME:-$HOME/.cache}"/*)
+		patchelf --set-interpreter "$linker" --force-rpath --set-rpath "$(patchelf --print-rpath "$3")" "$program" || return
+		;;
+	esac
+	PYTHONHOME=${3%/bin/*} "$program" "$2" | sed -n "s/^\(not ok\|ok\) [0-9]* - /\1 - libpython $1 loaded privately: /p; /^#/p"
 	return "${PIPESTATUS[0]}"
 }
 
-for python in ${PYTHONS:-/usr/bin/python3 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python3}; do
+test_one() { # PYTHON
+	local python=$1 version library
 	if ! version=$("$python" -c 'import ctypes, sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null); then
 		skip "$python" "not there, or without ctypes"
-		continue
+		return
 	fi
 	if [ ! -e "preload/sigsafe/cpython/v$(cut -d. -f1,2 <<<"$version" | tr . _).h" ]; then
 		skip "python $version" "no layout for this version"
-		continue
+		return
 	fi
 	run "python $version: comparing stacks" "$python" $HERE/python_situations.py
 	run "python $version: comparing lines" "$python" $HERE/python_lines.py $files
+	run "python $version: stress" "$python" $HERE/python_stress.py "$SECONDS_EACH"
 	if [ "$python" = /usr/bin/python3 ] || [ "$SECONDS_EACH" -ge 60 ]; then
 		run "python $version: stepping" "$python" $HERE/python_step.py 1
-		run "python $version: stress" "$python" $HERE/python_stress.py "$SECONDS_EACH"
 	fi
-	library=$("$python" -c 'import os, sysconfig
+	library=$("$python" -c 'import os, sys, sysconfig
 get = sysconfig.get_config_var
-folder, name = get("LIBDIR") or "", "libpython%s.so.1.0" % sysconfig.get_python_version()
-found = [os.path.join(folder, name), os.path.join(folder, get("MULTIARCH") or "", name)]
-print(([path for path in found if os.path.exists(path)] + [""])[0])')
+name = "libpython%s.so.1.0" % sysconfig.get_python_version()
+folders = [get("LIBDIR") or "", sys.base_prefix + "/lib"]
+found = [os.path.join(folder, arch, name) for folder in folders for arch in ("", get("MULTIARCH") or "")]
+own = [path for path in found if path.startswith(sys.base_prefix)]
+print(([path for path in own if os.path.exists(path)] + [""])[0])')
 	if [ -n "$library" ]; then
-		run "libpython $version loaded privately: the program" late "$version" "$library"
+		run "libpython $version loaded privately: the program" late "$version" "$library" "$python"
 	else
 		skip "libpython $version loaded privately" "no shared libpython"
 	fi
+}
+
+interpreters() {
+	local line
+	echo /usr/bin/python3
+	tests/pythons.sh >"$scratch/suites" 2>&1
+	awk '!/^#/ { print $2 }' "$scratch/suites"
+	printf '%s\n' "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python3
+}
+
+if [ -n "${PYTHONS:-}" ]; then
+	read -r -a pythons <<<"$PYTHONS"
+else
+	mapfile -t pythons < <(interpreters)
+	sed -n 's/^# \(.*\): \(.*\)/ok - interpreters of \1 # SKIP \2/p' "$scratch/suites" >"$scratch/skipped"
+	numbered "$scratch/skipped"
+fi
+for i in "${!pythons[@]}"; do
+	[ "$i" -lt "$JOBS" ] || wait -n
+	test_one "${pythons[i]}" >"$scratch/tap.$i" &
+done
+wait
+for i in "${!pythons[@]}"; do
+	numbered "$scratch/tap.$i"
 done
 
 if uwsgi --plugin python3 --version >/dev/null 2>&1 && type curl >/dev/null 2>&1; then
 	served_by_uwsgi >"$scratch/uwsgi"
 	numbered "$scratch/uwsgi"
 else
-	skip "two applications in one uwsgi" "no uwsgi with its python3 plugin, or no curl"
+	skip "two applications in one uwsgi" "no uwsgi with its python3 plugin, or no curl" >"$scratch/uwsgi"
+	numbered "$scratch/uwsgi"
 fi
 echo "1..$number"
 [ "$failed" -eq 0 ]

@@ -1,5 +1,5 @@
 """
-Signals at 5 kHz in every thread while five of them do all that makes and frees frames and code: no
+Signals at 9,970 Hz in every thread while five of them do all that makes and frees frames and code: no
 crash, and no caller and callee that the program does not have together.
 usage: python_stress.py SECONDS
 """
@@ -23,7 +23,7 @@ try:
 except ImportError:
     interpreters = None
 
-HZ = 5000
+HZ = 9970
 WORKERS = 5
 finish = 0.0
 problems = []
@@ -289,7 +289,7 @@ def main():
 
     def verdict(good, claim):
         print("%s - %s: %s" % ("ok" if good else "not ok", python_probe.version, claim))
-    verdict(total > seconds * HZ / 5 and results[OK] > total / 3, "signals at 5 kHz in five threads were survived")
+    verdict(total > seconds * HZ / 5 and results[OK] > total / 3, "signals at 9,970 Hz in five threads were survived")
     verdict(len(ours) > 30 and not wrong, "no caller of a function that never calls it")
     # The timers' signals arrive where system calls end, among them those that give pieces of the
     # data stack back, so there are far more than of samples by CPU time.
