@@ -33,7 +33,7 @@ enum {
 	X(requests_profiled, "requests that were sampled") \
 	X(skipped_off, "not profiled: switched off") \
 	X(skipped_no_memory, "not profiled: no memory for its samples") \
-	X(skipped_pipeline, "not profiled: too many pipelined requests on one connection") \
+	X(skipped_pipeline, "not profiled: too many requests at once on one connection") \
 	X(skipped_fork, "not profiled: the process forked in the middle and this is the child") \
 	X(skipped_filter, "not profiled: not taken by the filter") \
 	X(not_kept, "profiled, but no rule of keep asked for its file") \
@@ -58,6 +58,7 @@ enum {
 	X(lost_late, "ticks that came after the request had ended") \
 	X(lost_signal_queue, "samples lost: the kernel's signal queue was full") \
 	X(codes_full, "Python functions without a name: the code table was full") \
+	X(responses_pushed, "HTTP/2 responses that the server pushed: not profiled") \
 	X(connections_abandoned, "connections given up on: their bytes could not be followed") \
 	X(threads_perf, "threads sampled by perf events") \
 	X(threads_timer, "threads sampled by the fallback timer") \

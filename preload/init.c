@@ -273,6 +273,11 @@ static void init_pipeline_dropped(unsigned requests)
 	control_count(CONTROL_skipped_pipeline, requests);
 }
 
+static void init_pushed(unsigned responses)
+{
+	control_count(CONTROL_responses_pushed, responses);
+}
+
 static const struct track_callbacks callbacks = {
 	.began = init_began,
 	.resumed = init_resumed,
@@ -280,6 +285,7 @@ static const struct track_callbacks callbacks = {
 	.finished = init_finished,
 	.connection_abandoned = init_connection_abandoned,
 	.pipeline_dropped = init_pipeline_dropped,
+	.pushed = init_pushed,
 };
 
 /* ---- fork ---- */

@@ -86,11 +86,11 @@ static void emit_address(struct profile_writer *w, const char *key,
 
 static const char *emit_end_name(const struct request *r)
 {
-	static const char *const names[] = { [REQUEST_COMPLETE] = "complete",
-					     [REQUEST_CLOSED] = "closed",
-					     [REQUEST_NEXT] = "next-request",
-					     [REQUEST_ABORTED] = "aborted",
-					     [REQUEST_UPGRADED] = "upgraded" };
+	static const char *const names[] = {
+		[REQUEST_COMPLETE] = "complete", [REQUEST_CLOSED] = "closed",
+		[REQUEST_NEXT] = "next-request", [REQUEST_ABORTED] = "aborted",
+		[REQUEST_UPGRADED] = "upgraded", [REQUEST_LOST] = "lost"
+	};
 
 	return names[r->end];
 }

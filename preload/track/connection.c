@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "preload/track/pool.h"
+#include "preload/track/streams.h"
 
 static struct pool request_pool = { .object_size = (sizeof(struct request) + 15) / 16 * 16 };
 
@@ -32,6 +33,7 @@ void request_unref(struct request *r)
 void connection_postfork_child(void)
 {
 	pool_postfork_child(&request_pool);
+	streams_postfork_child();
 }
 
 void connection_start(struct connection *c)
@@ -46,11 +48,20 @@ static void connection_note(struct connection_events *events, enum connection_ev
 		events->list[events->count++] = (struct connection_event){ kind, r };
 }
 
-static void connection_begin(struct request *r, uint64_t start_ns, struct connection_events *events)
+void connection_begin(struct request *r, uint64_t start_ns, struct connection_events *events)
 {
 	r->start_ns = start_ns;
 	__atomic_store_n(&r->state, REQUEST_OPEN, __ATOMIC_RELEASE);
 	connection_note(events, CONNECTION_BEGAN, r);
+}
+
+void connection_end(struct request *r, enum request_end end, uint64_t end_ns,
+		    struct connection_events *events)
+{
+	r->end = end;
+	r->end_ns = end_ns > r->start_ns ? end_ns : r->start_ns;
+	__atomic_store_n(&r->state, REQUEST_ENDED, __ATOMIC_RELEASE);
+	connection_note(events, CONNECTION_ENDED, r);
 }
 
 /* Ends the first request, and begins the one queued behind it: a request may start without a read. */
@@ -59,14 +70,11 @@ static void connection_end_first(struct connection *c, enum request_end end, uin
 {
 	struct request *r = c->first;
 
-	r->end = end;
-	r->end_ns = end_ns > r->start_ns ? end_ns : r->start_ns;
-	__atomic_store_n(&r->state, REQUEST_ENDED, __ATOMIC_RELEASE);
 	c->first = r->next_in_queue;
 	if (!c->first)
 		c->last = NULL;
 	c->queued--;
-	connection_note(events, CONNECTION_ENDED, r);
+	connection_end(r, end, end_ns, events);
 	if (c->first)
 		connection_begin(c->first,
 				 end_ns > c->first->first_byte_ns ? end_ns : c->first->first_byte_ns,
@@ -191,13 +199,29 @@ static void connection_feed(struct connection *c, const uint8_t *bytes, size_t l
 	}
 }
 
-void connection_received(struct connection *c, const void *bytes, size_t len, uint64_t now_ns,
-			 struct connection_events *events)
+/* The first bytes of HTTP/2's preface are in c->sniff, those after `before` also in this read. */
+static size_t connection_start_streams(struct connection *c, size_t before, const uint8_t *bytes,
+				       size_t len, uint64_t now_ns,
+				       struct connection_events *events)
+{
+	c->streams = streams_new();
+	if (!c->streams) {
+		connection_abandon(c, events);
+		return len;
+	}
+	streams_received(c, c->sniff, before, now_ns, events);
+	return streams_received(c, bytes, len, now_ns, events);
+}
+
+size_t connection_received(struct connection *c, const void *bytes, size_t len, uint64_t now_ns,
+			   struct connection_events *events)
 {
 	const uint8_t *p = bytes;
 
+	if (c->streams)
+		return streams_received(c, p, len, now_ns, events);
 	if (c->dead)
-		return;
+		return len;
 	if (c->protocol == WIRE_UNKNOWN) {
 		size_t room = sizeof(c->sniff) - c->sniffed;
 		size_t take = len < room ? len : room;
@@ -205,28 +229,34 @@ void connection_received(struct connection *c, const void *bytes, size_t len, ui
 
 		if (!bytes) {
 			c->dead = true;
-			return;
+			return len;
 		}
 		memcpy(c->sniff + c->sniffed, p, take);
 		c->sniffed += (uint8_t)take;
 		c->protocol = wire_sniff(c->sniff, c->sniffed);
 		if (c->protocol == WIRE_UNKNOWN && c->sniffed < sizeof(c->sniff))
-			return;
+			return len;
 		if (c->protocol == WIRE_UNKNOWN || c->protocol == WIRE_NONE) {
 			c->dead = true;
-			return;
+			return len;
 		}
+		if (c->protocol == WIRE_HTTP2)
+			return connection_start_streams(c, before, p, len, now_ns, events);
 		/* What earlier reads brought first, then this read from its own buffer. */
 		connection_feed(c, c->sniff, before, now_ns, events);
 	}
 	connection_feed(c, p, len, now_ns, events);
+	return len;
 }
 
-void connection_sent(struct connection *c, const void *bytes, size_t len, uint64_t now_ns,
-		     struct connection_events *events)
+size_t connection_sent(struct connection *c, const void *bytes, size_t len, uint64_t now_ns,
+		       struct connection_events *events)
 {
 	const uint8_t *p = bytes;
+	size_t all = len;
 
+	if (c->streams)
+		return streams_sent(c, p, len, now_ns, events);
 	while (len > 0 && c->first) {
 		struct request *r = c->first;
 		ssize_t used;
@@ -238,7 +268,7 @@ void connection_sent(struct connection *c, const void *bytes, size_t len, uint64
 			wire_response_give_up(&r->out);
 			events->abandoned = true;
 			c->dead = true;
-			return;
+			break;
 		}
 		if (r->out.any.stage == WIRE_DONE) {
 			if (r->out.any.upgraded) {
@@ -249,12 +279,13 @@ void connection_sent(struct connection *c, const void *bytes, size_t len, uint64
 				c, r->out.any.upgraded ? REQUEST_UPGRADED : REQUEST_COMPLETE,
 				now_ns, events);
 		} else if (used == 0) {
-			return;
+			break;
 		}
 		if (p)
 			p += used;
 		len -= (size_t)used;
 	}
+	return all;
 }
 
 void connection_over(struct connection *c, bool closed, uint64_t now_ns,
@@ -264,6 +295,11 @@ void connection_over(struct connection *c, bool closed, uint64_t now_ns,
 
 	if (closed)
 		connection_set_incoming(c, NULL);
+	if (c->streams) {
+		if (closed)
+			streams_over(c, now_ns, events);
+		return;
+	}
 	if (!r)
 		return;
 	if (r->out_ready && r->out.any.started && r->out.any.until_close) {
@@ -282,6 +318,7 @@ void connection_forget(struct connection *c)
 
 	c->first = c->last = c->incoming = c->finished = NULL;
 	c->queued = 0;
+	c->streams = NULL;
 	if (!clean)
 		c->dead = true;
 }

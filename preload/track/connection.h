@@ -11,6 +11,8 @@
 
 #include "preload/track/request.h"
 
+struct streams;
+
 enum endpoint_kind { ENDPOINT_CONNECTION = 1, ENDPOINT_OUTBOUND };
 
 /* What a slot may point to. Type-stable memory. */
@@ -35,6 +37,8 @@ struct connection {
 				     * It may have been answered already: servers read left-over bodies later */
 	struct request *first, *last; /* not yet ended, in order of arrival; first is OPEN, others QUEUED */
 	uint32_t queued;
+	struct streams *
+		streams; /* of HTTP/2, where first is the request touched last, and last is not used */
 	struct request *finished;   /* ended, to be announced at close at the latest; holds a reference */
 	struct request_address peer;
 	bool peer_known;
@@ -49,25 +53,34 @@ struct connection_event {
 struct connection_events {
 	unsigned count;
 	bool abandoned; /* the connection could not be followed any more */
-	unsigned dropped; /* pipelined requests beyond CONNECTION_QUEUE_MAX */
+	bool more; /* the list is full: announce it and call again with the bytes that are left, if any */
+	unsigned dropped; /* requests beyond CONNECTION_QUEUE_MAX or STREAMS_MAX */
+	unsigned pushed;  /* responses that were announced though nobody asked (HTTP/2) */
 	struct connection_event list[CONNECTION_EVENTS_MAX];
 };
 
-/* All below: with the connection locked. now_ns is CLOCK_MONOTONIC, after the host's call returned. */
+/* All below: with the connection locked. now_ns is CLOCK_MONOTONIC, after the host's call returned.
+ * Those that get events begin with none there. */
 
 void connection_start(struct connection *c);
 
-/* The host read these bytes; bytes NULL: len bytes whose content is unknown (splice). */
-void connection_received(struct connection *c, const void *bytes, size_t len, uint64_t now_ns,
-			 struct connection_events *events);
+/* The host read these bytes; bytes NULL: len bytes whose content is unknown (splice). Returns how
+ * many have been followed: all, unless events->more. */
+size_t connection_received(struct connection *c, const void *bytes, size_t len, uint64_t now_ns,
+			   struct connection_events *events);
 /* The host wrote these. */
-void connection_sent(struct connection *c, const void *bytes, size_t len, uint64_t now_ns,
-		     struct connection_events *events);
+size_t connection_sent(struct connection *c, const void *bytes, size_t len, uint64_t now_ns,
+		       struct connection_events *events);
 /* The host will write no more: shutdown of the write side, or close (closed = true). */
 void connection_over(struct connection *c, bool closed, uint64_t now_ns,
 		     struct connection_events *events);
 /* Forgets its requests without events (a forked child: they are the parent's). */
 void connection_forget(struct connection *c);
+
+/* A request begins, and ends: announced by events, which must have room. The end takes over a reference. */
+void connection_begin(struct request *r, uint64_t start_ns, struct connection_events *events);
+void connection_end(struct request *r, enum request_end end, uint64_t end_ns,
+		    struct connection_events *events);
 
 /* A request with one reference, or NULL; everything before its parsers is zero. */
 struct request *request_new(void);

@@ -58,7 +58,7 @@ bool outbound_sent(struct outbound *o, const void *bytes, size_t len)
 	if (!p) {
 		enum wire_protocol protocol = bytes ? wire_sniff(bytes, len) : WIRE_NONE;
 
-		if (protocol == WIRE_UNKNOWN || protocol == WIRE_NONE)
+		if (protocol == WIRE_UNKNOWN || protocol == WIRE_NONE || protocol == WIRE_HTTP2)
 			return outbound_judge(o, false);
 		p = o->probe = request_new();
 		if (!p)

@@ -19,11 +19,12 @@ enum request_state {
 };
 
 enum request_end {
-	REQUEST_COMPLETE,     /* the response's own framing said so */
-	REQUEST_CLOSED,       /* a response without length: the connection's end was its end */
-	REQUEST_NEXT,         /* the next head came first */
-	REQUEST_ABORTED,      /* the connection ended in the middle of the response, or before it */
-	REQUEST_UPGRADED,     /* 101 or CONNECT: what follows is not HTTP */
+	REQUEST_COMPLETE, /* the response's own framing said so */
+	REQUEST_CLOSED,	  /* a response without length: the connection's end was its end */
+	REQUEST_NEXT,	  /* the next head came first */
+	REQUEST_ABORTED,  /* the connection ended in the middle of the response, or before it */
+	REQUEST_UPGRADED, /* 101 or CONNECT: what follows is not HTTP */
+	REQUEST_LOST,	  /* not seen: the bytes written could no longer be followed */
 };
 
 enum request_role { REQUEST_SERVER, REQUEST_PROXY };

@@ -188,6 +188,8 @@ static void track_happened(struct connection *c, const struct connection_events 
 		callbacks->connection_abandoned();
 	if (events->dropped)
 		callbacks->pipeline_dropped(events->dropped);
+	if (events->pushed)
+		callbacks->pushed(events->pushed);
 	for (unsigned i = 0; i < events->count; i++) {
 		if (events->list[i].kind == CONNECTION_BEGAN)
 			track_began(events->list[i].request);
@@ -212,15 +214,20 @@ static struct endpoint *track_lock(int fd, slot_value value)
 
 static void track_end_connection(struct connection *c)
 {
-	struct connection_events events = { 0 };
+	struct connection_events events;
 	struct request *finished;
 
+	do {
+		events = (struct connection_events){ 0 };
+		spin_lock(&c->endpoint.lock);
+		connection_over(c, true, track_now(), &events);
+		spin_unlock(&c->endpoint.lock);
+		track_happened(NULL, &events);
+	} while (events.more);
 	spin_lock(&c->endpoint.lock);
-	connection_over(c, true, track_now(), &events);
 	finished = c->finished;
 	c->finished = NULL;
 	spin_unlock(&c->endpoint.lock);
-	track_happened(NULL, &events);
 	if (finished) {
 		track_release(finished);
 		request_unref(finished);
@@ -370,12 +377,38 @@ static void track_outbound_io(int fd, slot_value value, const void *bytes, size_
 	track_take_up(r);
 }
 
-static void track_io(int fd, const void *bytes, size_t len, bool sent)
+static void track_connection_io(int fd, slot_value value, const void *bytes, size_t len, bool sent)
 {
-	slot_value value = slots_get(fd);
 	struct connection_events events;
 	struct connection *c;
 	struct request *open;
+	size_t used;
+
+	do {
+		c = (struct connection *)track_lock(fd, value);
+		if (!c)
+			return;
+		events.count = events.dropped = events.pushed = 0;
+		events.abandoned = events.more = false;
+		if (sent)
+			used = connection_sent(c, bytes, len, track_now(), &events);
+		else
+			used = connection_received(c, bytes, len, track_now(), &events);
+		bytes = bytes ? (const char *)bytes + used : NULL;
+		len -= used;
+		open = c->first;
+		if (open)
+			request_ref(open);
+		spin_unlock(&c->endpoint.lock);
+		track_happened(c, &events);
+		if (open)
+			track_take_up(open);
+	} while (events.more);
+}
+
+static void track_io(int fd, const void *bytes, size_t len, bool sent)
+{
+	slot_value value = slots_get(fd);
 
 	if (!callbacks || value == SLOT_NOT || len == 0)
 		return;
@@ -391,26 +424,10 @@ static void track_io(int fd, const void *bytes, size_t len, bool sent)
 	}
 	if (value < SLOT_POINTER_MIN)
 		return;
-	if (((struct endpoint *)value)->kind == ENDPOINT_OUTBOUND) {
+	if (((struct endpoint *)value)->kind == ENDPOINT_OUTBOUND)
 		track_outbound_io(fd, value, bytes, len, sent);
-		return;
-	}
-	c = (struct connection *)track_lock(fd, value);
-	if (!c)
-		return;
-	events.count = events.dropped = 0;
-	events.abandoned = false;
-	if (sent)
-		connection_sent(c, bytes, len, track_now(), &events);
 	else
-		connection_received(c, bytes, len, track_now(), &events);
-	open = c->first;
-	if (open)
-		request_ref(open);
-	spin_unlock(&c->endpoint.lock);
-	track_happened(c, &events);
-	if (open)
-		track_take_up(open);
+		track_connection_io(fd, value, bytes, len, sent);
 }
 
 void track_received(int fd, const void *bytes, size_t len)

@@ -33,6 +33,7 @@ struct track_callbacks {
 	void (*finished)(struct request *r);
 	void (*connection_abandoned)(void);
 	void (*pipeline_dropped)(unsigned requests);
+	void (*pushed)(unsigned responses); /* that nobody asked for (HTTP/2) */
 };
 
 /* Before the first hooked call. The struct must stay. Tracking is off until then. */

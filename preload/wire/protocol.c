@@ -1,10 +1,24 @@
 #include "preload/wire/protocol.h"
 
+#include "preload/wire/facts.h"
+
+/* Its fields are filled in by hpack.c: there is no state but what all requests have. */
+static void http2_request_start(union wire_request *r)
+{
+	facts_start(&r->any.facts);
+	r->any.facts.keep_alive = true;
+	r->any.stage = WIRE_HEAD;
+	r->any.started = true;
+}
+
 void wire_request_start(enum wire_protocol protocol, union wire_request *r)
 {
 	switch (protocol) {
 	case WIRE_UWSGI:
 		uwsgi_request_start(&r->uwsgi);
+		break;
+	case WIRE_HTTP2:
+		http2_request_start(r);
 		break;
 	default:
 		http1_request_start(&r->http1);
@@ -55,7 +69,7 @@ bool wire_request_withheld(enum wire_protocol protocol, const union wire_request
 
 bool wire_is_gateway(enum wire_protocol protocol)
 {
-	return protocol != WIRE_HTTP1;
+	return protocol != WIRE_HTTP1 && protocol != WIRE_HTTP2;
 }
 
 const char *wire_protocol_name(enum wire_protocol protocol, const union wire_request *r)
@@ -63,6 +77,8 @@ const char *wire_protocol_name(enum wire_protocol protocol, const union wire_req
 	switch (protocol) {
 	case WIRE_UWSGI:
 		return "uwsgi";
+	case WIRE_HTTP2:
+		return "http/2";
 	default:
 		return r->any.facts.http_minor ? "http/1.1" : "http/1.0";
 	}

@@ -24,7 +24,10 @@ union wire_response {
 	struct http1_response http1;
 };
 
-/* All below: with a protocol that wire_sniff named, neither WIRE_UNKNOWN nor WIRE_NONE. */
+/*
+ * All below: with a protocol that wire_sniff named, neither WIRE_UNKNOWN nor WIRE_NONE. What
+ * feeds has no meaning for WIRE_HTTP2, whose bytes are those of a connection: see http2.h.
+ */
 
 void wire_request_start(enum wire_protocol protocol, union wire_request *r);
 /* bytes NULL: len bytes that cannot be seen. */

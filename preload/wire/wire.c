@@ -4,7 +4,7 @@
 
 #include "preload/wire/facts.h"
 
-/* What could be HTTP/1's first line, but for its version: HTTP/2 with prior knowledge. */
+/* HTTP/2's first line looks like one of HTTP/1 but for its version. */
 static const char http2_preface[] = "PRI * HTTP/2";
 
 /* What to say of a method that may yet end, or be the preface's: what we look at must be enough. */
@@ -34,7 +34,10 @@ static enum wire_protocol sniff_http1(const unsigned char *bytes, size_t len)
 		compared = len - start;
 	if (memcmp(bytes + start, http2_preface, compared) != 0)
 		return WIRE_HTTP1;
-	return compared == sizeof(http2_preface) - 1 ? WIRE_NONE : undecided(len);
+	if (compared < sizeof(http2_preface) - 1)
+		return undecided(len);
+	/* Empty lines come before requests only of HTTP/1. */
+	return start == 0 ? WIRE_HTTP2 : WIRE_NONE;
 }
 
 static enum wire_protocol sniff_uwsgi(const unsigned char *bytes, size_t len)

@@ -28,6 +28,7 @@ enum wire_protocol {
 	WIRE_NONE,    /* none of them, whatever follows */
 	WIRE_HTTP1,
 	WIRE_UWSGI,
+	WIRE_HTTP2,
 };
 
 /* What a request says of itself. Strings are NUL-terminated, raw as received: escape before showing. */
@@ -74,7 +75,8 @@ enum wire_stage {
  * Which protocol do a connection's first bytes speak? Looks at no more than WIRE_SNIFF_MAX bytes,
  * and gives the same verdict however they come: it stays WIRE_UNKNOWN until no byte can change it.
  * HTTP/1: a token method of at most 23 characters, then a space (leading CR/LF allowed, as RFC 9112
- * 2.2 asks); HTTP/2's "PRI * HTTP/2" is WIRE_NONE.
+ * 2.2 asks).
+ * HTTP/2 with prior knowledge: "PRI * HTTP/2".
  * uwsgi: modifier1 0, a 16-bit little-endian size, modifier2 0..255, then a first key of 1 to 256
  * printable characters that fits.
  */

@@ -50,8 +50,15 @@ static void pipeline_dropped(unsigned n)
 	strncat(happened, "dropped; ", LOG_MAX - strlen(happened) - 1);
 }
 
-static const struct track_callbacks callbacks = { began,    resumed, paused,
-						  finished, connection_abandoned, pipeline_dropped };
+static unsigned responses_pushed;
+static void pushed(unsigned n)
+{
+	responses_pushed += n;
+}
+
+static const struct track_callbacks callbacks = {
+	began, resumed, paused, finished, connection_abandoned, pipeline_dropped, pushed
+};
 
 static int listener, client, server;
 

@@ -51,9 +51,10 @@ static void other_protocols_are_none(void)
 	SNIFF("ABCDEFGHIJKLMNOPQRSTUVWX", WIRE_NONE, 24);
 }
 
-static void http2_preface_is_none(void)
+static void http2_is_known_by_its_preface(void)
 {
-	SNIFF("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", WIRE_NONE, 12);
+	SNIFF("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", WIRE_HTTP2, 12);
+	SNIFF("\r\nPRI * HTTP/2.0", WIRE_NONE, 14);
 	SNIFF("PRI * HTTP/1.1\r\n", WIRE_HTTP1, 12);
 	SNIFF("PRI /x HTTP/1.1\r\n", WIRE_HTTP1, 5);
 	SNIFF("PRINT /x HTTP/1.1\r\n", WIRE_HTTP1, 6);
@@ -264,7 +265,7 @@ int main(void)
 		TAP_TEST(http_is_known_by_the_space_after_its_method),
 		TAP_TEST(http_behind_empty_lines_is_decided_in_time),
 		TAP_TEST(other_protocols_are_none),
-		TAP_TEST(http2_preface_is_none),
+		TAP_TEST(http2_is_known_by_its_preface),
 		TAP_TEST(uwsgi_is_known_by_its_first_key),
 		TAP_TEST(zero_bytes_that_are_no_uwsgi_are_none),
 		TAP_TEST(no_more_than_the_promised_bytes_are_looked_at),
