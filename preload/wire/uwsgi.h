@@ -7,7 +7,7 @@
 #ifndef REQPROF_WIRE_UWSGI_H
 #define REQPROF_WIRE_UWSGI_H
 
-#include "preload/wire/target.h"
+#include "preload/wire/cgi_vars.h"
 #include "preload/wire/wire.h"
 
 struct uwsgi_request {
@@ -16,15 +16,9 @@ struct uwsgi_request {
 	uint8_t state;
 	uint8_t header[4];
 	uint8_t header_len;
-	uint8_t variable;   /* which one the value belongs to */
-	uint16_t item_len;  /* of the key or value at hand */
-	uint16_t item_done; /* bytes of it that have been seen */
+	uint16_t item_left; /* of the key or value at hand */
 	uint16_t vars_left;
-	char item[160]; /* the key, or the value if it is one we want; cut */
-	bool path_is_path_info;
-	bool length_known;
-	bool body_unknown; /* of unknown length */
-	struct target target;
+	struct cgi_vars vars;
 	uint64_t body_left;
 };
 
