@@ -26,7 +26,7 @@ struct maker {
 	size_t len;
 	uint64_t tables[PROFILE_MEMORY_MIN / 8];
 	int64_t at_ms;
-	int64_t samples, wall_ns;
+	int64_t samples, wall_ns, wait_ns;
 };
 
 static inline int maker_sink(void *arg, const void *bytes, size_t len)
@@ -54,7 +54,7 @@ static inline void maker_begin(struct maker *k, const char *method, const char *
 {
 	k->len = 0;
 	k->at_ms = 0;
-	k->samples = k->wall_ns = 0;
+	k->samples = k->wall_ns = k->wait_ns = 0;
 	profile_write_begin(&k->w, maker_sink, k, k->tables, sizeof(k->tables));
 	profile_write_comment_number(&k->w, PROFILE_KEY_VERSION, PROFILE_VERSION);
 	maker_fact(k, PROFILE_KEY_ID, "7-1");
@@ -112,6 +112,93 @@ static inline void maker_sample(struct maker *k, int64_t count, int64_t value_ms
 	k->at_ms += value_ms;
 	k->samples += count;
 	k->wall_ns += value_ms * NS_PER_MS;
+}
+
+/* A wait as the library writes it, its "[wait: ...]" leaf included. Zero fields are left out. */
+struct maker_wait {
+	const char *kind, *on, *holder, *certainty;
+	int64_t ns, at_ns, count, trips, thread;
+	bool timed; /* at_ns counts */
+};
+
+static inline struct profile_label maker_text_label(struct maker *k, const char *key,
+						    const char *value)
+{
+	return (struct profile_label){ .key = profile_write_string(&k->w, key, strlen(key)),
+				       .str = profile_write_string(&k->w, value, strlen(value)) };
+}
+
+static inline struct profile_label maker_number_label(struct maker *k, const char *key, int64_t n)
+{
+	return (struct profile_label){ .key = profile_write_string(&k->w, key, strlen(key)),
+				       .num = n };
+}
+
+static inline void maker_wait(struct maker *k, const struct maker_wait *w,
+			      const uint32_t *root_first, size_t n)
+{
+	int64_t values[PROFILE_VALUES] = { 0, 0, w->ns, w->ns };
+	struct profile_label labels[10];
+	uint32_t leaf_first[MAKER_STACK];
+	size_t n_labels = 0;
+	char leaf[200];
+
+	snprintf(leaf, sizeof(leaf), PROFILE_WAIT_FRAME "%s%s%s]", w->kind, w->on ? " " : "",
+		 w->on ? w->on : "");
+	leaf_first[0] = maker_pseudo(k, leaf);
+	for (size_t i = 0; i < n; i++)
+		leaf_first[i + 1] = root_first[n - 1 - i];
+	labels[n_labels++] = maker_text_label(k, PROFILE_LABEL_STATE, PROFILE_STATE_WAIT);
+	labels[n_labels++] = maker_text_label(k, PROFILE_LABEL_WAIT, w->kind);
+	if (w->on)
+		labels[n_labels++] = maker_text_label(k, PROFILE_LABEL_ON, w->on);
+	if (w->holder)
+		labels[n_labels++] = maker_text_label(k, PROFILE_LABEL_HOLDER, w->holder);
+	if (w->certainty)
+		labels[n_labels++] = maker_text_label(k, PROFILE_LABEL_CERTAINTY, w->certainty);
+	if (w->count)
+		labels[n_labels++] = maker_number_label(k, PROFILE_LABEL_COUNT, w->count);
+	if (w->trips)
+		labels[n_labels++] = maker_number_label(k, PROFILE_LABEL_TRIPS, w->trips);
+	if (w->thread)
+		labels[n_labels++] = maker_number_label(k, PROFILE_LABEL_THREAD, w->thread);
+	if (w->timed)
+		labels[n_labels++] = maker_number_label(k, PROFILE_LABEL_AT, w->at_ns);
+	profile_write_sample(&k->w, leaf_first, n + 1, values, labels, n_labels);
+	k->wall_ns += w->ns;
+	k->wait_ns += w->ns;
+}
+
+/* Wall time in some state: values as given, the frames with it; in user code state is NULL. */
+static inline void maker_state(struct maker *k, const char *state,
+			       const int64_t values[PROFILE_VALUES], const uint32_t *root_first,
+			       size_t n)
+{
+	struct profile_label label;
+	uint32_t leaf_first[MAKER_STACK];
+
+	if (state)
+		label = maker_text_label(k, PROFILE_LABEL_STATE, state);
+	for (size_t i = 0; i < n; i++)
+		leaf_first[i] = root_first[n - 1 - i];
+	profile_write_sample(&k->w, leaf_first, n, values, &label, state ? 1 : 0);
+	k->samples += values[PROFILE_SAMPLES];
+	k->wall_ns += values[PROFILE_WALL];
+	k->wait_ns += values[PROFILE_WAIT];
+}
+
+/* The facts of the split, from what was put in; rest is what the others leave. */
+static inline void maker_split(struct maker *k, int64_t user_ns, int64_t kernel_ns,
+			       int64_t overlap_ns)
+{
+	profile_write_comment_number(&k->w, PROFILE_KEY_USER_NS, user_ns);
+	profile_write_comment_number(&k->w, PROFILE_KEY_KERNEL_NS, kernel_ns);
+	profile_write_comment_number(&k->w, PROFILE_KEY_CPU_NS, user_ns + kernel_ns);
+	profile_write_comment_number(&k->w, PROFILE_KEY_WAIT_NS, k->wait_ns);
+	profile_write_comment_number(&k->w, PROFILE_KEY_OVERLAP_NS, overlap_ns);
+	profile_write_comment_number(&k->w, PROFILE_KEY_REST_NS,
+				     k->wall_ns + overlap_ns - user_ns - kernel_ns - k->wait_ns);
+	maker_fact(k, PROFILE_KEY_WAITS, "on");
 }
 
 static inline void maker_load(struct maker *k, struct model *m)
