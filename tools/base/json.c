@@ -25,3 +25,11 @@ void json_print(json_t *value)
 	putchar('\n');
 	json_decref(value);
 }
+
+void json_put_text(FILE *out, const char *text)
+{
+	json_t *value = json_text(text);
+
+	json_dumpf(value, out, JSON_ENCODE_ANY);
+	json_decref(value);
+}

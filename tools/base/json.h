@@ -3,9 +3,12 @@
 #define REQPROF_TOOLS_BASE_JSON_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 /* Bytes that are not UTF-8 become U+FFFD. */
 json_t *json_text(const char *text);
+/* A text in quotes, straight to a stream: for documents too large to build. */
+void json_put_text(FILE *out, const char *text);
 /* Prints with a newline and drops it. errors_finish tells whether that worked. */
 void json_print(json_t *value);
 

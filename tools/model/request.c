@@ -178,7 +178,7 @@ int request_read(struct request *r, const struct profile_in *in, const char *fil
 		.samples = amount(&f, PROFILE_KEY_SAMPLES),
 		.incomplete = amount(&f, PROFILE_KEY_INCOMPLETE),
 		.lost = sum_of_lost(in),
-		.start_ns = in->time_ns,
+		.start_ns = in->time_ns < 0 || in->time_ns > (int64_t)1 << 62 ? 0 : in->time_ns,
 		.period_ns = in->period_ns,
 	};
 	r->queued_ns = has(&f, PROFILE_KEY_QUEUED_NS) ? amount(&f, PROFILE_KEY_QUEUED_NS) : -1;

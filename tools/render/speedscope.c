@@ -5,24 +5,16 @@
 #include "tools/render/speedscope.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/base/errors.h"
 #include "tools/base/json.h"
+#include "tools/model/timeline.h"
 
 #define SCHEMA "https://www.speedscope.app/file-format-schema.json"
 
 enum { NS_PER_MS = 1000000 };
-
-static void put_text(FILE *out, const char *text)
-{
-	json_t *value = json_text(text);
-
-	json_dumpf(value, out, JSON_ENCODE_ANY);
-	json_decref(value);
-}
 
 /* Functions in the order of their first appearance, so that no unused one is written. */
 struct frames {
@@ -47,10 +39,10 @@ static void put_frames(const struct frames *frames, const struct model *m, FILE 
 		const char *file = f->file[0] ? f->file : f->module;
 
 		fputs(i ? ",{\"name\":" : "{\"name\":", out);
-		put_text(out, f->name);
+		json_put_text(out, f->name);
 		if (file[0]) {
 			fputs(",\"file\":", out);
-			put_text(out, file);
+			json_put_text(out, file);
 		}
 		if (f->start_line > 0)
 			fprintf(out, ",\"line\":%" PRId32, f->start_line);
@@ -103,31 +95,39 @@ static uint32_t moments_of(const struct model *m, const struct request *r, enum 
 	return count;
 }
 
-static void put_name(const struct request *r, FILE *out)
+/* "GET /users/42 36.1 ms 200 (8368-42)", and the thread when there are several. */
+static void put_name(const struct request *r, uint32_t thread, FILE *out)
 {
-	char *name = NULL, status[16] = "";
+	char *name = NULL, status[16] = "", which[32] = "";
 
 	if (r->status)
 		snprintf(status, sizeof(status), " %d", r->status);
-	if (asprintf(&name, "%s %s %.1f ms%s (%s)", r->method, r->path,
-		     (double)r->wall_ns / NS_PER_MS, status, r->id) < 0)
+	if (thread)
+		snprintf(which, sizeof(which), " thread %" PRIu32, thread);
+	if (asprintf(&name, "%s %s %.1f ms%s (%s)%s", r->method, r->path,
+		     (double)r->wall_ns / NS_PER_MS, status, r->id, which) < 0)
 		name = errors_strdup(r->path);
-	put_text(out, name);
+	json_put_text(out, name);
 	free(name);
 }
 
-static void put_profile(struct frames *frames, const struct view *v, const struct request *r,
-			enum profile_value by, FILE *out)
+static void put_head(const struct request *r, uint32_t thread, const char *unit, FILE *out)
+{
+	fputs("{\"type\":\"sampled\",\"name\":", out);
+	put_name(r, thread, out);
+	fprintf(out, ",\"unit\":\"%s\",\"startValue\":0,\"samples\":[", unit);
+}
+
+/* What has no time of its own cannot stand on a time axis: one after the other. */
+static void put_sums(struct frames *frames, const struct view *v, const struct request *r,
+		     enum profile_value by, FILE *out)
 {
 	struct moment *moments = errors_alloc(r->n_samples, sizeof(*moments));
 	uint32_t count = moments_of(v->model, r, by, moments);
 	const struct sample *samples = v->model->samples;
 	int64_t sum = 0;
 
-	fputs("{\"type\":\"sampled\",\"name\":", out);
-	put_name(r, out);
-	fprintf(out, ",\"unit\":\"%s\",\"startValue\":0,\"samples\":[",
-		by == PROFILE_SAMPLES ? "none" : "nanoseconds");
+	put_head(r, 0, by == PROFILE_SAMPLES ? "none" : "nanoseconds", out);
 	for (uint32_t i = 0; i < count; i++) {
 		if (i)
 			putc(',', out);
@@ -144,6 +144,55 @@ static void put_profile(struct frames *frames, const struct view *v, const struc
 	free(moments);
 }
 
+/* An empty stack where the thread did not work for the request. */
+static void put_thread(struct frames *frames, const struct view *v, const struct request *r,
+		       const struct thread_line *line, bool several, FILE *out)
+{
+	int64_t at = 0;
+
+	put_head(r, several ? line->thread : 0, "nanoseconds", out);
+	for (size_t i = 0; i < line->n_pieces; i++) {
+		const struct piece *p = &line->pieces[i];
+
+		if (i)
+			putc(',', out);
+		if (p->start_ns > at)
+			fputs("[],", out);
+		put_stack(frames, v, v->node_of_stack[v->model->samples[p->sample].stack], out);
+		at = p->start_ns + p->length_ns;
+	}
+	if (at < r->wall_ns)
+		fputs(line->n_pieces ? ",[]" : "[]", out);
+	fputs("],\"weights\":[", out);
+	at = 0;
+	for (size_t i = 0; i < line->n_pieces; i++) {
+		const struct piece *p = &line->pieces[i];
+
+		if (i)
+			putc(',', out);
+		if (p->start_ns > at)
+			fprintf(out, "%" PRId64 ",", p->start_ns - at);
+		fprintf(out, "%" PRId64, p->length_ns);
+		at = p->start_ns + p->length_ns;
+	}
+	if (at < r->wall_ns)
+		fprintf(out, line->n_pieces ? ",%" PRId64 : "%" PRId64, r->wall_ns - at);
+	fprintf(out, "],\"endValue\":%" PRId64 "}", r->wall_ns);
+}
+
+static void put_timeline(struct frames *frames, const struct view *v, uint32_t request, FILE *out)
+{
+	struct timeline *t = timeline_make(v->model, request);
+
+	for (size_t i = 0; i < t->n_threads; i++) {
+		if (i)
+			fputs(",\n", out);
+		put_thread(frames, v, &v->model->requests[request], &t->threads[i],
+			   t->n_threads > 1, out);
+	}
+	timeline_free(t);
+}
+
 void speedscope_render(const struct view *v, enum profile_value by, FILE *out)
 {
 	const struct model *m = v->model;
@@ -153,14 +202,17 @@ void speedscope_render(const struct view *v, enum profile_value by, FILE *out)
 	fputs("{\"$schema\":\"" SCHEMA "\",\"exporter\":\"reqprof@" REQPROF_VERSION "\",\"name\":",
 	      out);
 	if (m->n_requests == 1)
-		put_name(&m->requests[0], out);
+		put_name(&m->requests[0], 0, out);
 	else
-		put_text(out, "reqprof");
+		json_put_text(out, "reqprof");
 	fputs(",\"activeProfileIndex\":0,\"profiles\":[", out);
 	for (uint32_t i = 0; i < m->n_requests; i++) {
 		if (i)
 			fputs(",\n", out);
-		put_profile(&frames, v, &m->requests[i], by, out);
+		if (by == PROFILE_WALL)
+			put_timeline(&frames, v, i, out);
+		else
+			put_sums(&frames, v, &m->requests[i], by, out);
 	}
 	fputs("],\"shared\":{\"frames\":[", out);
 	put_frames(&frames, m, out);
