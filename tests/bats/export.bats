@@ -20,7 +20,7 @@ check_pstats() { "$PYTHON" "$TESTS/clients/check_pstats.py" "$out" "$1" "$TESTS/
 @test "a pstats export opens in Python's pstats, with cProfile's names and the profiles' times" {
 	local value
 	for value in cpu wall samples; do
-		"$REQPROF" export -f pstats --mode python --value "$value" -o "$out" "$python"
+		"$REQPROF" export -f pstats --mode python --type "$value" -o "$out" "$python"
 		check_pstats "$value" "$python"/*.pprof
 	done
 }
@@ -28,7 +28,7 @@ check_pstats() { "$PYTHON" "$TESTS/clients/check_pstats.py" "$out" "$1" "$TESTS/
 @test "a pstats export of one file is that file's" {
 	local file
 	file=$(printf '%s\n' "$python"/GET.shares* | head -n 1)
-	"$REQPROF" export -f pstats --mode python --value cpu -o "$out" "$file"
+	"$REQPROF" export -f pstats --mode python --type cpu -o "$out" "$file"
 	check_pstats cpu "$file"
 }
 
@@ -52,7 +52,7 @@ assert "route_1" in names and "route_2" in names and "route_4" in names' "$out"
 }
 
 @test "collapsed stacks: every line is a stack and a number, and the samples add up" {
-	"$REQPROF" export -f collapsed --value samples -o "$out" "$native"
+	"$REQPROF" export -f collapsed --type samples -o "$out" "$native"
 	run ! grep -vE '^[^;]+(;[^;]+)* [0-9]+$' "$out"
 	is "$(facts "$native"/*.pprof | jq -s 'map(.["reqprof.samples"]) | add')" \
 		"$(awk '{ sum += $NF } END { print sum }' "$out")"

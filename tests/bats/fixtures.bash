@@ -27,3 +27,18 @@ native_profiles() {
 		"GET /r4/slow" | load_client --port "$port"
 	settle "$fixture_pid" 13
 }
+
+make_profile() { "$PYTHON" "$TESTS/data/make_profile.py" "$@"; }
+
+# waiting_profile FILE [OPTION...]: GET /users/42 of 300 ms, made by hand: 60 samples, 37 round trips to a database,
+# 35 of them from models.py:88, 41 ms for the GIL, 38 of which GET /report held it, sleep, kernel time.
+waiting_profile() {
+	local app='/srv/app.py:1:app:6' models='/srv/models.py:80:User.orders:88' views='/srv/views.py:10:render:14'
+	make_profile -o "$1" --wall 300 --runnable 4 --kernel 12 --kernel-stack '4 do_syscall_64;vfs_read' \
+		--stack "40 $app;$models;!/usr/lib/libdriver.so.0+0x1200" --stack "20 $app;$views" \
+		--wait "40|socket|127.0.0.1:5432 (recv)|at=70,trips=1|$app;$models;/usr/lib/python3/dist-packages/sqlalchemy/engine/default.py:730:do_execute:736" \
+		--wait "80|socket|127.0.0.1:5432 (recv)|count=34,trips=34|$app;$models" \
+		--wait "5|socket|127.0.0.1:5432 (poll)|count=2,trips=2|" \
+		--wait "38|GIL||at=120,holder=GET /report|$app;$views" --wait "3|GIL||at=120|$app;$views" \
+		--wait "10|sleep||at=180|/srv/app.py:1:app:9" "${@:2}"
+}

@@ -11,19 +11,27 @@
 #include "tools/cmd/inputs.h"
 #include "tools/model/view.h"
 #include "tools/render/collapsed.h"
+#include "tools/render/firefox.h"
 #include "tools/render/pprof.h"
 #include "tools/render/pstats.h"
 #include "tools/render/speedscope.h"
 
-enum format { FORMAT_PSTATS, FORMAT_COLLAPSED, FORMAT_SPEEDSCOPE, FORMAT_PPROF };
-static const char *const format_names[] = { "pstats", "collapsed", "speedscope", "pprof", NULL };
+enum format {
+	FORMAT_PSTATS,
+	FORMAT_COLLAPSED,
+	FORMAT_SPEEDSCOPE,
+	FORMAT_FIREFOX,
+	FORMAT_PPROF,
+};
+static const char *const format_names[] = { "pstats",  "collapsed", "speedscope",
+					    "firefox", "pprof",	    NULL };
 static const char *const mode_names[] = { "mixed", "python", "native", NULL };
-static const char *const value_names[] = { "samples", "cpu", "wait", "wall", NULL };
+static const char *const type_names[] = { "samples", "cpu", "wait", "wall", NULL };
 
 enum { NOT_GIVEN = -1 };
 
 struct wish {
-	int format, mode, value;
+	int format, mode, type;
 	const char *out;
 };
 
@@ -109,7 +117,7 @@ static bool is_binary(enum format format)
 static bool render(struct model *m, const struct wish *wish, FILE *out)
 {
 	enum profile_value by =
-		wish->value == NOT_GIVEN ? PROFILE_WALL : (enum profile_value)wish->value;
+		wish->type == NOT_GIVEN ? PROFILE_WALL : (enum profile_value)wish->type;
 	struct view *v =
 		view_make(m, wish->mode == NOT_GIVEN ? VIEW_MIXED : (enum view_mode)wish->mode);
 	int error = 0;
@@ -123,6 +131,9 @@ static bool render(struct model *m, const struct wish *wish, FILE *out)
 		break;
 	case FORMAT_SPEEDSCOPE:
 		speedscope_render(v, by, out);
+		break;
+	case FORMAT_FIREFOX:
+		firefox_render(v, out);
 		break;
 	case FORMAT_PPROF:
 		error = pprof_render(v, out);
@@ -175,8 +186,8 @@ int cmd_export(int argc, char **argv)
 		{ OPTION_TEXT, 'o', "output", "OUT", &wish.out,
 		  "Where to, in place of standard output; the file appears when it is whole.", NULL,
 		  0, 0 },
-		{ OPTION_CHOICE, 0, "value", NULL, &wish.value,
-		  "What is counted (pprof has all of them). Default wall.", value_names, 0, 0 },
+		{ OPTION_CHOICE, 0, "type", NULL, &wish.type,
+		  "What is counted (pprof has all of them, firefox wall time). Default wall.", type_names, 0, 0 },
 		{ OPTION_CHOICE, 0, "mode", NULL, &wish.mode,
 		  "Which frames. Default mixed; for pstats with native functions only where Python calls them, as cProfile shows built-ins.",
 		  mode_names, 0, 0 },
@@ -190,7 +201,8 @@ int cmd_export(int argc, char **argv)
 			"Writes profiles in another tool's format; several requests become one file.",
 		.details = "pstats      Python's pstats, snakeviz, tuna, gprof2dot\n"
 			   "collapsed   flamegraph.pl, inferno; a line for each stack\n"
-			   "speedscope  speedscope.app; a profile for each request\n"
+			   "speedscope  speedscope.app; a timeline for each request and thread\n"
+			   "firefox     profiler.firefox.com; all threads on one time axis\n"
 			   "pprof       go tool pprof, with names, all requests merged\n",
 		.examples = "  reqprof export -f pstats -o slow.prof FILE && snakeviz slow.prof\n"
 			    "  reqprof export -f collapsed DIR | flamegraph.pl >flame.svg\n"
@@ -205,10 +217,13 @@ int cmd_export(int argc, char **argv)
 		goto out;
 	if (wish.format == NOT_GIVEN)
 		status = options_usage_error(&spec, "which format? -f %s",
-					     "pstats|collapsed|speedscope|pprof");
-	else if (wish.format == FORMAT_PPROF && wish.value != NOT_GIVEN)
+					     "pstats|collapsed|speedscope|firefox|pprof");
+	else if (wish.format == FORMAT_PPROF && wish.type != NOT_GIVEN)
 		status = options_usage_error(
-			&spec, "--value does not go with pprof, which has all of them");
+			&spec, "--type does not go with pprof, which has all of them");
+	else if (wish.format == FORMAT_FIREFOX && wish.type != NOT_GIVEN)
+		status = options_usage_error(
+			&spec, "--type does not go with firefox, which is a timeline");
 	else if (is_binary((enum format)wish.format) && isatty(STDOUT_FILENO) &&
 		 (!wish.out || strcmp(wish.out, "-") == 0))
 		status = options_usage_error(

@@ -57,31 +57,73 @@ static uint32_t *group_requests(struct cells *c, const struct model *m, bool by_
 	return group_of;
 }
 
+static int compare_texts(const char *a, const char *b)
+{
+	return a == b ? 0 : strcmp(a, b);
+}
+
 static int compare_cells(const void *left, const void *right)
 {
 	const struct cell *a = left, *b = right;
+	int order;
 
 	if (a->group != b->group)
 		return a->group < b->group ? -1 : 1;
-	return a->node < b->node ? -1 : a->node > b->node;
+	if (a->node != b->node)
+		return a->node < b->node ? -1 : 1;
+	if (a->state != b->state)
+		return a->state < b->state ? -1 : 1;
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	if (a->certainty != b->certainty)
+		return a->certainty < b->certainty ? -1 : 1;
+	order = compare_texts(a->on, b->on);
+	return order ? order : compare_texts(a->holder, b->holder);
 }
 
-struct cells *cells_make(const struct view *v, bool by_status)
+static struct cell cell_of(const struct view *v, const struct sample *s, uint32_t group, bool apart)
+{
+	struct cell cell = {
+		.group = group,
+		.node = v->node_of_stack[s->stack],
+		.on = "",
+		.holder = "",
+		.count = s->count,
+		.trips = s->trips,
+	};
+
+	memcpy(cell.values, s->values, sizeof(cell.values));
+	cell.values[PROFILE_WALL] = s->share_ns;
+	if (!apart)
+		return cell;
+	cell.state = s->state;
+	cell.certainty = s->certainty;
+	if (s->state == STATE_WAIT) {
+		cell.kind = s->kind;
+		cell.on = s->on;
+		cell.holder = s->holder;
+	}
+	return cell;
+}
+
+static void add_cell(struct cell *to, const struct cell *from)
+{
+	for (size_t k = 0; k < PROFILE_VALUES; k++)
+		to->values[k] += from->values[k];
+	to->count += from->count;
+	to->trips += from->trips;
+}
+
+struct cells *cells_make(const struct view *v, bool apart)
 {
 	const struct model *m = v->model;
 	struct cells *c = errors_alloc(1, sizeof(*c));
-	uint32_t *group_of = group_requests(c, m, by_status);
+	uint32_t *group_of = group_requests(c, m, apart);
 	size_t kept = 0;
 
 	c->cells = errors_alloc(m->n_samples, sizeof(*c->cells));
-	for (uint32_t i = 0; i < m->n_samples; i++) {
-		struct cell *cell = &c->cells[i];
-
-		cell->group = group_of[m->samples[i].request];
-		cell->node = v->node_of_stack[m->samples[i].stack];
-		memcpy(cell->values, m->samples[i].values, sizeof(cell->values));
-		cell->values[PROFILE_WALL] = m->samples[i].share_ns;
-	}
+	for (uint32_t i = 0; i < m->n_samples; i++)
+		c->cells[i] = cell_of(v, &m->samples[i], group_of[m->samples[i].request], apart);
 	free(group_of);
 	qsort(c->cells, m->n_samples, sizeof(*c->cells), compare_cells);
 	for (uint32_t i = 0; i < m->n_samples; i++) {
@@ -90,8 +132,7 @@ struct cells *cells_make(const struct view *v, bool by_status)
 		if (!last || compare_cells(last, &c->cells[i]) != 0)
 			c->cells[kept++] = c->cells[i];
 		else
-			for (size_t k = 0; k < PROFILE_VALUES; k++)
-				last->values[k] += c->cells[i].values[k];
+			add_cell(last, &c->cells[i]);
 	}
 	c->n_cells = kept;
 	return c;

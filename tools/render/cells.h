@@ -1,6 +1,7 @@
 /*
  * What each call path got, by group of requests: the samples of a model added up. Requests of the
- * same method and route are a group; pprof tells them apart by status too.
+ * same method and route are a group; pprof tells them apart by status too,
+ * and samples by what their labels say.
  */
 #ifndef REQPROF_RENDER_CELLS_H
 #define REQPROF_RENDER_CELLS_H
@@ -19,17 +20,24 @@ struct group {
 
 struct cell {
 	uint32_t group, node; /* node of the view: where these samples end */
+	/* Told apart, else zero and "" */
+	enum sample_state state;
+	enum wait_kind kind;
+	enum certainty certainty;
+	const char *on, *holder;
+	int64_t count, trips; /* waits, and round trips to their peers */
 	int64_t values[PROFILE_VALUES];
 };
 
 struct cells {
 	struct group *groups; /* by method, route and status */
 	size_t n_groups;
-	struct cell *cells; /* by group, then node; each pair once */
+	struct cell *cells; /* by group, node, and what else tells them apart; each once */
 	size_t n_cells;
 };
 
-struct cells *cells_make(const struct view *v, bool by_status);
+/* apart: by status, and by the labels of waits. */
+struct cells *cells_make(const struct view *v, bool apart);
 void cells_free(struct cells *c);
 
 /* "GET /users/{id}", a new string. */

@@ -169,11 +169,52 @@ static uint32_t name(struct writing *o, const char *s)
 	return profile_write_string(&o->w, s, strlen(s));
 }
 
+/* At most 16 of a sample. */
+struct labels {
+	struct profile_label all[12];
+	size_t n;
+};
+
+static void add_text(struct writing *o, struct labels *l, const char *key, const char *value)
+{
+	if (*value)
+		l->all[l->n++] = (struct profile_label){ .key = name(o, key),
+							 .str = name(o, value) };
+}
+
+static void add_number(struct writing *o, struct labels *l, const char *key, int64_t value)
+{
+	if (value)
+		l->all[l->n++] = (struct profile_label){ .key = name(o, key), .num = value };
+}
+
+static void add_labels(struct writing *o, struct labels *l, const struct cell *cell)
+{
+	static const char *const states[STATES] = {
+		[STATE_USER] = "",
+		[STATE_KERNEL] = PROFILE_STATE_KERNEL,
+		[STATE_WAIT] = PROFILE_STATE_WAIT,
+		[STATE_RUNNABLE] = PROFILE_STATE_RUNNABLE,
+		[STATE_REST] = PROFILE_STATE_REST,
+	};
+	static const char *const certainties[] = { "", PROFILE_INFERRED, PROFILE_SHARED };
+
+	add_text(o, l, PROFILE_LABEL_STATE, states[cell->state]);
+	add_text(o, l, PROFILE_LABEL_CERTAINTY, certainties[cell->certainty]);
+	if (cell->state != STATE_WAIT)
+		return;
+	add_text(o, l, PROFILE_LABEL_WAIT, wait_kind_name(cell->kind));
+	add_text(o, l, PROFILE_LABEL_ON, cell->on);
+	add_text(o, l, PROFILE_LABEL_HOLDER, cell->holder);
+	add_number(o, l, PROFILE_LABEL_COUNT, cell->count);
+	add_number(o, l, PROFILE_LABEL_TRIPS, cell->trips);
+}
+
 static void write_cell(struct writing *o, const struct group *g, const struct cell *cell)
 {
-	struct profile_label labels[3];
+	struct labels labels = { .n = 0 };
 	uint32_t locations[LOCATIONS_MAX];
-	size_t n_locations = 0, n_labels = 0;
+	size_t n_locations = 0;
 
 	/* Of a stack that is too deep the root's end goes. */
 	for (uint32_t n = cell->node; n && n_locations < LOCATIONS_MAX; n = o->v->nodes[n].parent) {
@@ -181,16 +222,11 @@ static void write_cell(struct writing *o, const struct group *g, const struct ce
 		while (is_inlined(o, n))
 			n = o->v->nodes[n].parent;
 	}
-	if (g->method[0])
-		labels[n_labels++] = (struct profile_label){ .key = name(o, PROFILE_LABEL_METHOD),
-							     .str = name(o, g->method) };
-	if (g->route[0])
-		labels[n_labels++] = (struct profile_label){ .key = name(o, PROFILE_LABEL_ROUTE),
-							     .str = name(o, g->route) };
-	if (g->status)
-		labels[n_labels++] = (struct profile_label){ .key = name(o, PROFILE_LABEL_STATUS),
-							     .num = g->status };
-	profile_write_sample(&o->w, locations, n_locations, cell->values, labels, n_labels);
+	add_text(o, &labels, PROFILE_LABEL_METHOD, g->method);
+	add_text(o, &labels, PROFILE_LABEL_ROUTE, g->route);
+	add_number(o, &labels, PROFILE_LABEL_STATUS, g->status);
+	add_labels(o, &labels, cell);
+	profile_write_sample(&o->w, locations, n_locations, cell->values, labels.all, labels.n);
 }
 
 static void write_times(struct writing *o)

@@ -226,7 +226,7 @@ static void add_cells(struct tree *t, const struct view *v, const struct cells *
 		while (count--)
 			node = child(t, node, function_entry(t, v->model, functions[count]));
 		t->nodes[node].own += cell->values[by];
-		t->nodes[node].calls += cell->values[PROFILE_SAMPLES];
+		t->nodes[node].calls += cell->values[PROFILE_SAMPLES] + cell->count;
 	}
 	free(functions);
 }

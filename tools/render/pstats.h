@@ -22,7 +22,7 @@ enum pstats_natives {
  * libc.so.6>") of native ones; ("<request>", 0, "GET /users/{id}") for the root of each method and
  * route, and above several of them ("<request>", 0, "3 requests"). Times are values[by] in seconds
  * (plain numbers for PROFILE_SAMPLES). A function's cumulative time and its count of calls take a
- * stack once however often it is in it; a call stands for a sample, and nothing has less than one.
+ * stack once however often it is in it; a call stands for a sample or a wait, and nothing has less than one.
  */
 void pstats_render(const struct view *v, enum profile_value by, enum pstats_natives natives,
 		   FILE *out);
