@@ -143,7 +143,7 @@ static bool connection_arrive(struct connection *c, struct request *r, uint64_t 
 	if (c->first && c->first->out_ready && c->first->out.any.started &&
 	    c->first->out.any.until_close)
 		connection_end_first(c, REQUEST_NEXT, c->first->last_write_ns, events);
-	if (c->queued >= CONNECTION_QUEUE_MAX) {
+	if (c->queued >= (wire_pipelines(c->protocol) ? CONNECTION_QUEUE_MAX : 1)) {
 		request_unref(r);
 		return false;
 	}
@@ -191,6 +191,11 @@ static void connection_feed(struct connection *c, const uint8_t *bytes, size_t l
 		}
 		if (r->in.any.stage != WIRE_HEAD)
 			connection_response_start(r);
+		if (request_read(r) && wire_request_others(c->protocol, &r->in)) {
+			events->dropped += wire_request_others(c->protocol, &r->in);
+			connection_abandon(c, events);
+			return;
+		}
 		if (bytes)
 			bytes += used;
 		len -= (size_t)used;
@@ -213,40 +218,96 @@ static size_t connection_start_streams(struct connection *c, size_t before, cons
 	return streams_received(c, bytes, len, now_ns, events);
 }
 
+/* The client that a load balancer passes on takes the load balancer's place. */
+static void connection_take_peer(struct connection *c)
+{
+	const struct proxy_head *h = &c->proxy;
+
+	if (h->family == 4) {
+		memset(&c->peer.u.in, 0, sizeof(c->peer.u.in));
+		c->peer.u.in.sin_family = AF_INET;
+		c->peer.u.in.sin_port = htons(h->port);
+		memcpy(&c->peer.u.in.sin_addr, h->address, sizeof(c->peer.u.in.sin_addr));
+	} else if (h->family == 6) {
+		memset(&c->peer.u.in6, 0, sizeof(c->peer.u.in6));
+		c->peer.u.in6.sin6_family = AF_INET6;
+		c->peer.u.in6.sin6_port = htons(h->port);
+		memcpy(&c->peer.u.in6.sin6_addr, h->address, sizeof(c->peer.u.in6.sin6_addr));
+	}
+}
+
+/* Bytes of a PROXY protocol head; how many. What follows is sniffed as if nothing had been there. */
+static size_t connection_feed_proxy(struct connection *c, const uint8_t *bytes, size_t len)
+{
+	ssize_t used = proxy_head_feed(&c->proxy, bytes, len);
+
+	if (used < 0) {
+		c->dead = true;
+		return len;
+	}
+	if (c->proxy.ended) {
+		connection_take_peer(c);
+		c->protocol = WIRE_UNKNOWN;
+		c->sniffed = 0;
+	}
+	return (size_t)used;
+}
+
+/* The first bytes, until they show what is spoken. */
+static void connection_sniff(struct connection *c, const uint8_t *bytes, size_t len,
+			     uint64_t now_ns, struct connection_events *events)
+{
+	size_t room = sizeof(c->sniff) - c->sniffed;
+	size_t take = len < room ? len : room;
+	size_t before = c->sniffed;
+
+	memcpy(c->sniff + c->sniffed, bytes, take);
+	c->sniffed += (uint8_t)take;
+	c->protocol = wire_sniff(c->sniff, c->sniffed);
+	if (c->protocol == WIRE_UNKNOWN && c->sniffed < sizeof(c->sniff))
+		return;
+	if (c->protocol == WIRE_UNKNOWN || c->protocol == WIRE_NONE) {
+		c->dead = true;
+		return;
+	}
+	/* What earlier reads brought: then comes this read from its own buffer. */
+	if (c->protocol == WIRE_PROXY) {
+		proxy_head_start(&c->proxy);
+		connection_feed_proxy(c, c->sniff, before);
+	} else if (c->protocol != WIRE_HTTP2) {
+		connection_feed(c, c->sniff, before, now_ns, events);
+	}
+}
+
 size_t connection_received(struct connection *c, const void *bytes, size_t len, uint64_t now_ns,
 			   struct connection_events *events)
 {
 	const uint8_t *p = bytes;
+	size_t all = len, before;
 
 	if (c->streams)
 		return streams_received(c, p, len, now_ns, events);
-	if (c->dead)
-		return len;
-	if (c->protocol == WIRE_UNKNOWN) {
-		size_t room = sizeof(c->sniff) - c->sniffed;
-		size_t take = len < room ? len : room;
-		size_t before = c->sniffed;
+	if (!bytes && (c->protocol == WIRE_UNKNOWN || c->protocol == WIRE_PROXY))
+		c->dead = true;
+	while (len > 0 && !c->dead && (c->protocol == WIRE_UNKNOWN || c->protocol == WIRE_PROXY)) {
+		size_t used = 0;
 
-		if (!bytes) {
-			c->dead = true;
-			return len;
+		if (c->protocol == WIRE_UNKNOWN) {
+			before = c->sniffed;
+			connection_sniff(c, p, len, now_ns, events);
+			if (c->protocol == WIRE_UNKNOWN)
+				return all;
+			if (c->protocol == WIRE_HTTP2)
+				return all - len +
+				       connection_start_streams(c, before, p, len, now_ns, events);
 		}
-		memcpy(c->sniff + c->sniffed, p, take);
-		c->sniffed += (uint8_t)take;
-		c->protocol = wire_sniff(c->sniff, c->sniffed);
-		if (c->protocol == WIRE_UNKNOWN && c->sniffed < sizeof(c->sniff))
-			return len;
-		if (c->protocol == WIRE_UNKNOWN || c->protocol == WIRE_NONE) {
-			c->dead = true;
-			return len;
-		}
-		if (c->protocol == WIRE_HTTP2)
-			return connection_start_streams(c, before, p, len, now_ns, events);
-		/* What earlier reads brought first, then this read from its own buffer. */
-		connection_feed(c, c->sniff, before, now_ns, events);
+		if (c->protocol == WIRE_PROXY)
+			used = connection_feed_proxy(c, p, len);
+		p += used;
+		len -= used;
 	}
 	connection_feed(c, p, len, now_ns, events);
-	return len;
+	return all;
 }
 
 size_t connection_sent(struct connection *c, const void *bytes, size_t len, uint64_t now_ns,

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "preload/track/request.h"
+#include "preload/wire/proxy_head.h"
 
 struct streams;
 
@@ -33,6 +34,7 @@ struct connection {
 	bool adopted;               /* first read was not preceded by an accept we saw */
 	uint8_t sniffed;
 	uint8_t sniff[WIRE_SNIFF_MAX];
+	struct proxy_head proxy;    /* while protocol is WIRE_PROXY */
 	struct request *incoming;   /* the one whose bytes are being read, or the last read; holds a reference.
 				     * It may have been answered already: servers read left-over bodies later */
 	struct request *first, *last; /* not yet ended, in order of arrival; first is OPEN, others QUEUED */

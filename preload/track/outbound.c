@@ -6,6 +6,7 @@ void outbound_start(struct outbound *o, struct request *request)
 {
 	o->probe = NULL;
 	o->judged = false;
+	o->sniffed = 0;
 	o->request = request;
 	request_ref(request);
 }
@@ -48,26 +49,47 @@ static bool outbound_judge(struct outbound *o, bool same)
 	return same;
 }
 
+/* The first bytes, until they show what is spoken: then there is a probe, fed with all that came before. */
+static void outbound_sniff(struct outbound *o, const uint8_t *bytes, size_t len)
+{
+	size_t room = sizeof(o->sniff) - o->sniffed;
+	size_t before = o->sniffed;
+	enum wire_protocol protocol;
+
+	if (!bytes) {
+		outbound_judge(o, false);
+		return;
+	}
+	memcpy(o->sniff + before, bytes, len < room ? len : room);
+	o->sniffed += (uint8_t)(len < room ? len : room);
+	protocol = wire_sniff(o->sniff, o->sniffed);
+	if (protocol == WIRE_UNKNOWN && o->sniffed < sizeof(o->sniff))
+		return;
+	if (protocol != WIRE_UNKNOWN && protocol != WIRE_NONE && protocol != WIRE_PROXY &&
+	    protocol != WIRE_HTTP2)
+		o->probe = request_new();
+	if (!o->probe) {
+		outbound_judge(o, false);
+		return;
+	}
+	o->probe->protocol = protocol;
+	wire_request_start(protocol, &o->probe->in);
+	if (wire_request_feed(protocol, &o->probe->in, o->sniff, before) < 0)
+		outbound_judge(o, false);
+}
+
 bool outbound_sent(struct outbound *o, const void *bytes, size_t len)
 {
-	struct request *p = o->probe;
-	ssize_t used;
+	struct request *p;
 
 	if (o->judged || !o->request)
 		return false;
-	if (!p) {
-		enum wire_protocol protocol = bytes ? wire_sniff(bytes, len) : WIRE_NONE;
-
-		if (protocol == WIRE_UNKNOWN || protocol == WIRE_NONE || protocol == WIRE_HTTP2)
-			return outbound_judge(o, false);
-		p = o->probe = request_new();
-		if (!p)
-			return outbound_judge(o, false);
-		p->protocol = protocol;
-		wire_request_start(protocol, &p->in);
-	}
-	used = bytes ? wire_request_feed(p->protocol, &p->in, bytes, len) : WIRE_NOT;
-	if (used < 0)
+	if (!o->probe)
+		outbound_sniff(o, bytes, len);
+	p = o->probe;
+	if (!p)
+		return false;
+	if (!bytes || wire_request_feed(p->protocol, &p->in, bytes, len) < 0)
 		return outbound_judge(o, false);
 	if (p->in.any.stage == WIRE_HEAD)
 		return false;

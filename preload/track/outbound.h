@@ -13,6 +13,8 @@ struct outbound {
 	struct request *request; /* whose it is; holds a reference; NULL: nobody's */
 	struct request *probe;   /* parses what is sent first; NULL once judged */
 	bool judged;
+	uint8_t sniffed; /* bytes of sniff, while no protocol is known: heads are written in parts */
+	uint8_t sniff[WIRE_SNIFF_MAX];
 };
 
 /* All with the endpoint locked. */

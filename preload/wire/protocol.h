@@ -5,7 +5,12 @@
 #ifndef REQPROF_WIRE_PROTOCOL_H
 #define REQPROF_WIRE_PROTOCOL_H
 
+#include "preload/wire/ajp.h"
+#include "preload/wire/cgi_response.h"
+#include "preload/wire/fastcgi.h"
 #include "preload/wire/http1.h"
+#include "preload/wire/modwsgi.h"
+#include "preload/wire/scgi.h"
 #include "preload/wire/uwsgi.h"
 #include "preload/wire/wire.h"
 
@@ -15,6 +20,10 @@ union wire_request {
 	} any;
 	struct http1_request http1;
 	struct uwsgi_request uwsgi;
+	struct fastcgi_request fastcgi;
+	struct scgi_request scgi;
+	struct ajp_request ajp;
+	struct modwsgi_request modwsgi;
 };
 
 union wire_response {
@@ -22,10 +31,13 @@ union wire_response {
 		WIRE_RESPONSE_COMMON;
 	} any;
 	struct http1_response http1;
+	struct fastcgi_response fastcgi;
+	struct cgi_response cgi;
+	struct ajp_response ajp;
 };
 
 /*
- * All below: with a protocol that wire_sniff named, neither WIRE_UNKNOWN nor WIRE_NONE. What
+ * All below: with a protocol that wire_sniff named, none of WIRE_UNKNOWN, WIRE_NONE and WIRE_PROXY. What
  * feeds has no meaning for WIRE_HTTP2, whose bytes are those of a connection: see http2.h.
  */
 
@@ -47,6 +59,12 @@ void wire_response_give_up(union wire_response *r);
  */
 bool wire_request_withheld(enum wire_protocol protocol, const union wire_request *r,
 			   const union wire_response *response, const void *bytes, size_t len);
+
+/* May a client send its next request before the last one is answered? */
+bool wire_pipelines(enum wire_protocol protocol);
+
+/* Other requests whose bytes stood between those of r, and which are not followed (FastCGI). */
+unsigned wire_request_others(enum wire_protocol protocol, const union wire_request *r);
 
 /* Is it spoken by front ends only, and never by an application that asks some other service? */
 bool wire_is_gateway(enum wire_protocol protocol);

@@ -3,6 +3,9 @@
 #include <string.h>
 
 #include "preload/wire/facts.h"
+#include "preload/wire/modwsgi.h"
+#include "preload/wire/proxy_head.h"
+#include "preload/wire/scgi.h"
 
 /* HTTP/2's first line looks like one of HTTP/1 but for its version. */
 static const char http2_preface[] = "PRI * HTTP/2";
@@ -15,6 +18,7 @@ static enum wire_protocol undecided(size_t len)
 
 static enum wire_protocol sniff_http1(const unsigned char *bytes, size_t len)
 {
+	enum { SHORT = 3 };
 	size_t start = 0, end, compared;
 
 	while (start < len && (bytes[start] == '\r' || bytes[start] == '\n'))
@@ -29,6 +33,13 @@ static enum wire_protocol sniff_http1(const unsigned char *bytes, size_t len)
 		return undecided(len);
 	if (bytes[end] != ' ' || end == start)
 		return WIRE_NONE;
+	/* "A \0" may be a number that stands in front of something. No target begins with a NUL. */
+	if (end + 1 <= SHORT) {
+		if (end + 1 == len)
+			return undecided(len);
+		if (bytes[end + 1] == '\0')
+			return WIRE_NONE;
+	}
 	compared = sizeof(http2_preface) - 1;
 	if (compared > len - start)
 		compared = len - start;
@@ -58,13 +69,115 @@ static enum wire_protocol sniff_uwsgi(const unsigned char *bytes, size_t len)
 	return i == WIRE_SNIFF_MAX || i == HEADER + 2 + key_len ? WIRE_UWSGI : WIRE_UNKNOWN;
 }
 
+/* A record of version 1, type 1, 8 bytes long, for an id, that asks for one of the three roles. */
+static enum wire_protocol sniff_fastcgi(const unsigned char *bytes, size_t len)
+{
+	static const int begin[] = { 1, 1, -1, -1, 0, 8, -1, -1, 0, -1 };
+	enum { ID = 2, ROLE = 9, NEEDED = 10 };
+
+	for (size_t i = 0; i < len && i < NEEDED; i++) {
+		if (begin[i] >= 0 && bytes[i] != begin[i])
+			return WIRE_NONE;
+	}
+	if (len > ID + 1 && bytes[ID] == 0 && bytes[ID + 1] == 0)
+		return WIRE_NONE;
+	if (len < NEEDED)
+		return WIRE_UNKNOWN;
+	return bytes[ROLE] >= 1 && bytes[ROLE] <= 3 ? WIRE_FASTCGI : WIRE_NONE;
+}
+
+/* A netstring that begins with what SCGI wants there. */
+static enum wire_protocol sniff_scgi(const unsigned char *bytes, size_t len)
+{
+	static const char first[] = "CONTENT_LENGTH";
+	size_t digits = 0, compared;
+
+	while (digits < len && bytes[digits] >= '0' && bytes[digits] <= '9')
+		digits++;
+	if (digits == len && digits <= SCGI_DIGITS_MAX)
+		return WIRE_UNKNOWN;
+	if (digits == 0 || digits > SCGI_DIGITS_MAX || bytes[digits] != ':')
+		return WIRE_NONE;
+	/* With the NUL behind it. */
+	compared = len - digits - 1 < sizeof(first) ? len - digits - 1 : sizeof(first);
+	if (memcmp(bytes + digits + 1, first, compared) != 0)
+		return WIRE_NONE;
+	return compared == sizeof(first) ? WIRE_SCGI : WIRE_UNKNOWN;
+}
+
+/* A packet for the container that is a Forward Request, or the ping that some send first. */
+static enum wire_protocol sniff_ajp(const unsigned char *bytes, size_t len)
+{
+	enum { NEEDED = 5, FORWARD_REQUEST = 2, PING = 10 };
+
+	if (bytes[0] != 0x12 || (len > 1 && bytes[1] != 0x34))
+		return WIRE_NONE;
+	if (len < NEEDED)
+		return WIRE_UNKNOWN;
+	return bytes[4] == FORWARD_REQUEST || bytes[4] == PING ? WIRE_AJP : WIRE_NONE;
+}
+
+/* Two numbers and the first letter of a variable's name. */
+static enum wire_protocol sniff_modwsgi(const unsigned char *bytes, size_t len)
+{
+	enum { NEEDED = 17 };
+
+	if (!modwsgi_header_fits(bytes, len))
+		return WIRE_NONE;
+	if (len < NEEDED)
+		return WIRE_UNKNOWN;
+	return bytes[NEEDED - 1] > ' ' && bytes[NEEDED - 1] < 0x7f ? WIRE_MODWSGI : WIRE_NONE;
+}
+
+/* "PROXY TCP4 ", "PROXY TCP6 ", "PROXY UNKNOWN", or the binary signature. */
+static enum wire_protocol sniff_proxy(const unsigned char *bytes, size_t len)
+{
+	static const char *const begins[] = { "PROXY TCP4 ", "PROXY TCP6 ", "PROXY UNKNOWN" };
+	size_t signature = len < PROXY_SIGNATURE ? len : PROXY_SIGNATURE;
+	enum wire_protocol verdict = WIRE_NONE;
+
+	if (memcmp(bytes, proxy_signature, signature) == 0)
+		return signature == PROXY_SIGNATURE ? WIRE_PROXY : WIRE_UNKNOWN;
+	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+		size_t whole = strlen(begins[i]), compared = len < whole ? len : whole;
+
+		if (memcmp(bytes, begins[i], compared) != 0)
+			continue;
+		if (compared == whole)
+			return WIRE_PROXY;
+		verdict = WIRE_UNKNOWN;
+	}
+	return verdict;
+}
+
 enum wire_protocol wire_sniff(const void *bytes, size_t len)
 {
+	/* The first one that is certain. "PROXY TCP4" could be a method: who else begins so comes first. */
+	static enum wire_protocol (*const sniffers[])(const unsigned char *, size_t) = {
+		sniff_proxy, sniff_http1, sniff_fastcgi, sniff_scgi, sniff_ajp, sniff_modwsgi,
+	};
+	enum wire_protocol verdict = WIRE_NONE, found;
 	const unsigned char *first = bytes;
 
 	if (len == 0)
 		return WIRE_UNKNOWN;
 	if (len > WIRE_SNIFF_MAX)
 		len = WIRE_SNIFF_MAX;
-	return *first == 0 ? sniff_uwsgi(first, len) : sniff_http1(first, len);
+	if (*first == 0) {
+		verdict = sniff_uwsgi(first, len);
+		if (verdict == WIRE_UWSGI)
+			return verdict;
+		/* Of the others only mod_wsgi's length can begin so. */
+		found = sniff_modwsgi(first, len);
+		return found == WIRE_NONE ? verdict : found;
+	}
+	for (size_t i = 0; i < sizeof(sniffers) / sizeof(sniffers[0]); i++) {
+		found = sniffers[i](first, len);
+		if (found > WIRE_NONE)
+			/* While it may still become a PROXY head it is not HTTP's. */
+			return verdict == WIRE_UNKNOWN ? WIRE_UNKNOWN : found;
+		if (found == WIRE_UNKNOWN)
+			verdict = WIRE_UNKNOWN;
+	}
+	return verdict;
 }

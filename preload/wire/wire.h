@@ -29,6 +29,11 @@ enum wire_protocol {
 	WIRE_HTTP1,
 	WIRE_UWSGI,
 	WIRE_HTTP2,
+	WIRE_FASTCGI,
+	WIRE_SCGI,
+	WIRE_AJP,
+	WIRE_MODWSGI,
+	WIRE_PROXY, /* a PROXY protocol head: ask again of what follows it (proxy_head.h) */
 };
 
 /* What a request says of itself. Strings are NUL-terminated, raw as received: escape before showing. */
@@ -79,6 +84,8 @@ enum wire_stage {
  * HTTP/2 with prior knowledge: "PRI * HTTP/2".
  * uwsgi: modifier1 0, a 16-bit little-endian size, modifier2 0..255, then a first key of 1 to 256
  * printable characters that fits.
+ * FastCGI: BEGIN_REQUEST for one of the three roles. SCGI: a length and CONTENT_LENGTH. AJP: Forward
+ * Request or a ping. mod_wsgi's daemon: two 64-bit numbers that can be its, then a printable byte.
  */
 enum wire_protocol wire_sniff(const void *bytes, size_t len);
 

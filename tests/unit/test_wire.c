@@ -40,15 +40,75 @@ static void http_behind_empty_lines_is_decided_in_time(void)
 
 static void other_protocols_are_none(void)
 {
-	SNIFF("\x16\x03\x01\x02\x00\x01", WIRE_NONE, 1); /* TLS */
-	SNIFF("\x01\x01\x00\x01\x00\x08", WIRE_NONE, 1); /* FastCGI */
-	SNIFF("\x12\x34\x00\x10", WIRE_NONE, 1);	 /* AJP */
-	SNIFF("331:CONTENT_LENGTH", WIRE_NONE, 4);	 /* SCGI */
-	SNIFF("*1\r\n$4\r\nPING\r\n", WIRE_NONE, 3);	 /* Redis */
+	SNIFF("\x16\x03\x01\x02\x00\x01", WIRE_NONE, 4); /* TLS */
+	SNIFF("\x16\x03\x01\x00\x80\x01", WIRE_NONE, 5);
+	SNIFF("*1\r\n$4\r\nPING\r\n", WIRE_NONE, 4);	 /* Redis */
 	SNIFF("HTTP/1.1 200 OK\r\n", WIRE_NONE, 5);	 /* a response */
 	SNIFF("PROXY\tTCP4", WIRE_NONE, 6);
-	SNIFF(" GET / HTTP/1.1", WIRE_NONE, 1);
+	SNIFF(" GET / HTTP/1.1", WIRE_NONE, 4);
 	SNIFF("ABCDEFGHIJKLMNOPQRSTUVWX", WIRE_NONE, 24);
+}
+
+static void fastcgi_is_known_by_its_role(void)
+{
+	SNIFF("\1\1\0\1\0\10\0\0\0\1\0\0\0\0\0\0", WIRE_FASTCGI, 10);
+	SNIFF("\1\1\1\0\0\10\7\0\0\3\1\0\0\0\0\0", WIRE_FASTCGI, 10);
+	SNIFF("\1\1\0\1\0\10\0\0\0\0", WIRE_NONE, 10);
+	SNIFF("\1\1\0\1\0\10\0\0\0\4", WIRE_NONE, 10);
+	SNIFF("\1\1\0\1\0\10\0\0\1\1", WIRE_NONE, 9);
+	SNIFF("\1\1\0\1\0\11", WIRE_NONE, 6);
+	SNIFF("\1\1\0\0\0\10", WIRE_NONE, 6); /* for id 0 */
+	SNIFF("\1\4\0\1\0\10", WIRE_NONE, 4);
+	SNIFF("\1\0\0\0\0\0\0\0", WIRE_NONE, 8); /* of an eventfd */
+}
+
+static void scgi_is_known_by_its_first_key(void)
+{
+	SNIFF("331:CONTENT_LENGTH\0000\0", WIRE_SCGI, 19);
+	SNIFF("12345678:CONTENT_LENGTH\0", WIRE_SCGI, 24);
+	SNIFF("123456789:CONTENT_LENGTH", WIRE_NONE, 10);
+	SNIFF("331:CONTENT_LENGTHS", WIRE_NONE, 19);
+	SNIFF("331:CONTENT_TYPE", WIRE_NONE, 13);
+	SNIFF("12:hello world!,", WIRE_NONE, 4); /* another netstring */
+	SNIFF("331 /a HTTP/1.1", WIRE_HTTP1, 4);
+}
+
+static void ajp_is_known_by_its_code(void)
+{
+	SNIFF("\x12\x34\0\377\2\2", WIRE_AJP, 5);
+	SNIFF("\x12\x34\0\1\12", WIRE_AJP, 5);
+	SNIFF("\x12\x34\0\1\11", WIRE_NONE, 5);
+	SNIFF("\x12\x35\0\1\12", WIRE_NONE, 4);
+}
+
+static void mod_wsgi_is_known_by_its_numbers(void)
+{
+	SNIFF("\317\5\0\0\0\0\0\0X\0\0\0\0\0\0\0G", WIRE_MODWSGI, 17);
+	SNIFF("\0\5\0\0\0\0\0\0X\0\0\0\0\0\0\0G", WIRE_MODWSGI, 17);
+	SNIFF("A \0\0\0\0\0\0X\0\0\0\0\0\0\0G", WIRE_MODWSGI, 17);
+	SNIFF("AB\0\0\0\0\0\0X\0\0\0\0\0\0\0G", WIRE_MODWSGI, 17);
+	SNIFF("AB \0\0\0\0\0X\0\0\0\0\0\0\0G", WIRE_MODWSGI, 17);
+	SNIFF("1:\0\0\0\0\0\0X\0\0\0\0\0\0\0G", WIRE_MODWSGI, 17);
+	SNIFF("\r\n\0\0\0\0\0\0X\0\0\0\0\0\0\0G", WIRE_MODWSGI, 17);
+	SNIFF("\1\1\0\0\0\0\0\0X\0\0\0\0\0\0\0G", WIRE_MODWSGI, 17);
+	SNIFF("\x12\x34\0\0\0\0\0\0X\0\0\0\0\0\0\0G", WIRE_MODWSGI, 17);
+	SNIFF("\317\5\0\0\0\0\0\0X\0\0\0\0\0\0\0\1", WIRE_NONE, 17);
+	SNIFF("\317\5\0\0\0\0\0\0Y\0\0\0\0\0\0\0G", WIRE_NONE, 16);
+	SNIFF("\317\5\0\0\0\0\1", WIRE_NONE, 7);
+	SNIFF("\7\0\0\0\0\0\0\0", WIRE_NONE, 8);
+}
+
+static void proxy_heads_are_known_by_their_words(void)
+{
+	SNIFF("PROXY TCP4 1.2.3.4", WIRE_PROXY, 11);
+	SNIFF("PROXY TCP6 ::1", WIRE_PROXY, 11);
+	SNIFF("PROXY UNKNOWN\r\n", WIRE_PROXY, 13);
+	SNIFF("\r\n\r\n\0\r\nQUIT\n\x21\x11", WIRE_PROXY, 12);
+	SNIFF("PROXY /x HTTP/1.1", WIRE_HTTP1, 7);
+	SNIFF("PROXY TCP5 HTTP/1.1", WIRE_HTTP1, 10);
+	SNIFF("PROXIES /x HTTP/1.1", WIRE_HTTP1, 8);
+	SNIFF("\r\n\r\nGET / HTTP/1.1", WIRE_HTTP1, 8);
+	SNIFF("\r\n\r\n\0\r\nQUIT\r", WIRE_NONE, 12);
 }
 
 static void http2_is_known_by_its_preface(void)
@@ -70,8 +130,8 @@ static void uwsgi_is_known_by_its_first_key(void)
 
 static void zero_bytes_that_are_no_uwsgi_are_none(void)
 {
-	SNIFF("\0\0\0\0\0\0\0\0", WIRE_NONE, 6);
-	SNIFF("\0\x53\1\0\0\0QUERY", WIRE_NONE, 6);
+	SNIFF("\0\0\0\0\0\0\0\0", WIRE_NONE, 8);
+	SNIFF("\0\x53\1\0\0\0QUERY", WIRE_NONE, 7);
 	SNIFF("\0\x53\1\0\1\1QUERY", WIRE_NONE, 6); /* a key of 257 bytes */
 	SNIFF("\0\x04\0\0\1\0K", WIRE_NONE, 6);	    /* longer than the packet */
 	SNIFF("\0\x53\1\0\x0c\0\x01", WIRE_NONE, 7);
@@ -266,6 +326,11 @@ int main(void)
 		TAP_TEST(http_behind_empty_lines_is_decided_in_time),
 		TAP_TEST(other_protocols_are_none),
 		TAP_TEST(http2_is_known_by_its_preface),
+		TAP_TEST(fastcgi_is_known_by_its_role),
+		TAP_TEST(scgi_is_known_by_its_first_key),
+		TAP_TEST(ajp_is_known_by_its_code),
+		TAP_TEST(mod_wsgi_is_known_by_its_numbers),
+		TAP_TEST(proxy_heads_are_known_by_their_words),
 		TAP_TEST(uwsgi_is_known_by_its_first_key),
 		TAP_TEST(zero_bytes_that_are_no_uwsgi_are_none),
 		TAP_TEST(no_more_than_the_promised_bytes_are_looked_at),

@@ -1,0 +1,66 @@
+/*
+ * What apache 2.4 sent over AJP for requests of curl's, and what tomcat 10.1 answered. Tomcat asks for
+ * a body of requests that have none, too, and gets an empty packet: apache_no_body.
+ */
+#ifndef REQPROF_TESTS_UNIT_AJP_PACKETS_H
+#define REQPROF_TESTS_UNIT_AJP_PACKETS_H
+
+/* clang-format off */
+
+static const char apache_get[] =
+	"\0224\000\377\002\002\000\010HTTP/1.1\000\000\006/a.jsp\000\000\t127.0.0.1\000\377\377\000"
+	"\t127.0.0.1\000J\211\000\000\005\240\013\000\017127.0.0.1:19081\000\240\016\000\013curl/7."
+	"88.1\000\240\001\000\003*/*\000\000\013traceparent\000\000700-4bf92f3577b34da6a3ce929d0e0e"
+	"4736-00f067aa0ba902b7-01\000\000\014X-Request-Id\000\000\003r-1\000\005\000\003x=1\000\n"
+	"\000\017AJP_REMOTE_PORT\000\000\00557804\000\n\000\016AJP_LOCAL_ADDR\000\000\t127.0.0.1"
+	"\000\377";
+
+static const char apache_no_body[] =
+	"\0224\000\002\000\000";
+
+static const char tomcat_wants_body[] =
+	"AB\000\003\006\037\372";
+
+static const char tomcat_get[] =
+	"AB\000q\004\000\310\000\003200\000\000\003\240\007\000=JSESSIONID=FD893B162AB75EC988C98E5B"
+	"91DF3C66; Path=/; HttpOnly\000\240\001\000\030text/plain;charset=UTF-8\000\240\003\000\002"
+	"13\000AB\000\021\003\000\rGET /a.jsp 0\n\000AB\000\002\005\001";
+
+static const char apache_post[] =
+	"\0224\000\321\002\004\000\010HTTP/1.1\000\000\006/a.jsp\000\000\t127.0.0.1\000\377\377\000"
+	"\t127.0.0.1\000J\211\000\000\005\240\013\000\017127.0.0.1:19081\000\240\016\000\013curl/7."
+	"88.1\000\240\001\000\003*/*\000\240\010\000\00210\000\240\007\000!application/x-www-form-u"
+	"rlencoded\000\005\000\005s=404\000\n\000\017AJP_REMOTE_PORT\000\000\00557810\000\n\000\016"
+	"AJP_LOCAL_ADDR\000\000\t127.0.0.1\000\377\0224\000\014\000\nname=value";
+
+static const char tomcat_post_head[] =
+	"AB\000q\004\001\224\000\003404\000\000\003\240\007\000=JSESSIONID=B03FB72E32A3D41A6AD36AA8"
+	"6B7C58E3; Path=/; HttpOnly\000\240\001\000\030text/plain;charset=UTF-8\000\240\003\000\002"
+	"14\000AB\000\022\003\000\016POST /a.jsp 0\n\000";
+
+static const char tomcat_post_end[] =
+	"AB\000\002\005\001";
+
+static const char apache_chunked[] =
+	"\0224\000\337\002\004\000\010HTTP/1.1\000\000\006/a.jsp\000\000\t127.0.0.1\000\377\377\000"
+	"\t127.0.0.1\000J\211\000\000\005\240\013\000\017127.0.0.1:19081\000\240\016\000\013curl/7."
+	"88.1\000\240\001\000\003*/*\000\000\021Transfer-Encoding\000\000\007chunked\000\240\007"
+	"\000!application/x-www-form-urlencoded\000\n\000\017AJP_REMOTE_PORT\000\000\00557820\000\n"
+	"\000\016AJP_LOCAL_ADDR\000\000\t127.0.0.1\000\377";
+
+static const char apache_chunked_body[] =
+	"\0224\000\014\000\nname=value";
+
+static const char apache_patch[] =
+	"\0224\000\244\002\377\000\010HTTP/1.1\000\000\006/a.jsp\000\000\t127.0.0.1\000\377\377\000"
+	"\t127.0.0.1\000J\211\000\000\003\240\013\000\017127.0.0.1:19081\000\240\016\000\013curl/7."
+	"88.1\000\240\001\000\003*/*\000\r\000\005PATCH\000\n\000\017AJP_REMOTE_PORT\000\000\005578"
+	"30\000\n\000\016AJP_LOCAL_ADDR\000\000\t127.0.0.1\000\377";
+
+static const char apache_propfind[] =
+	"\0224\000\237\002\010\000\010HTTP/1.1\000\000\n/nope%20x/\000\000\t127.0.0.1\000\377\377"
+	"\000\t127.0.0.1\000J\211\000\000\003\240\013\000\017127.0.0.1:19081\000\240\016\000\013cur"
+	"l/7.88.1\000\240\001\000\003*/*\000\n\000\017AJP_REMOTE_PORT\000\000\00557844\000\n\000"
+	"\016AJP_LOCAL_ADDR\000\000\t127.0.0.1\000\377";
+
+#endif
