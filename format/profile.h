@@ -108,7 +108,7 @@ enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, P
 #define PROFILE_KEY_PATH_CUT "reqprof.path_bytes"   /* bytes the path had on the wire, when it was cut */
 #define PROFILE_KEY_ROUTE "http.route"              /* path with ids and numbers folded */
 #define PROFILE_KEY_STATUS "http.response.status_code" /* absent when no response was seen */
-#define PROFILE_KEY_PROTOCOL "network.protocol.name"   /* http/1.0, http/1.1, uwsgi */
+#define PROFILE_KEY_PROTOCOL "network.protocol.name"   /* http/1.0, http/1.1, uwsgi, ... */
 #define PROFILE_KEY_PEER "network.peer.address"     /* ADDRESS:PORT, [ADDRESS]:PORT or unix */
 #define PROFILE_KEY_PID "process.pid"
 #define PROFILE_KEY_TID "thread.id"                 /* thread that wrote the end of the response */

@@ -34,7 +34,12 @@ static void pipeline_dropped(unsigned n)
 }
 
 static const struct track_callbacks callbacks = {
-	began, nothing, nothing, finished, connection_abandoned, pipeline_dropped
+	.began = began,
+	.resumed = nothing,
+	.paused = nothing,
+	.finished = finished,
+	.connection_abandoned = connection_abandoned,
+	.pipeline_dropped = pipeline_dropped,
 };
 
 static int listener, client, server, upstream = -1;
