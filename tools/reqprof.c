@@ -16,6 +16,7 @@ static const struct command {
 	{ "ls", cmd_ls, "list profiled requests" },
 	{ "report", cmd_report, "where the time went: functions, lines, waits" },
 	{ "export", cmd_export, "write pstats, speedscope, collapsed stacks or pprof" },
+	{ "doctor", cmd_doctor, "would it work here, with this program, in this process?" },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

@@ -58,7 +58,7 @@ setup() {
 
 @test "every command has --help on standard output, and refuses options that it does not know" {
 	local command
-	for command in run ctl ls report export; do
+	for command in run ctl ls report export doctor; do
 		run -0 --separate-stderr "$REQPROF" "$command" --help
 		[ -n "$output" ]
 		is "" "$stderr"

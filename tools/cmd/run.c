@@ -11,46 +11,13 @@
 #include "tools/base/errors.h"
 #include "tools/base/options.h"
 #include "tools/cmd/cmd.h"
+#include "tools/cmd/library.h"
 #include "tools/cmd/run_target.h"
 #include "tools/cmd/wishes.h"
-
-#define LIBRARY "libreqprof.so"
 
 static const char *const stacks_names[] = { "mixed", "python", "native", NULL };
 
 /* ---- the library ---- */
-
-/* Beside this program (a build tree), or where `make install` puts it. */
-static bool find_library(char library[PATH_MAX])
-{
-	static const char *const places[] = { LIBRARY, "../lib/reqprof/" LIBRARY };
-	const char *named = getenv("REQPROF_LIB");
-	char self[PATH_MAX];
-	ssize_t len;
-
-	if (named && *named) {
-		if (realpath(named, library) && !access(library, R_OK))
-			return true;
-		errors_say("REQPROF_LIB: %s: %s", named, strerror(errno));
-		return false;
-	}
-	len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (len > 0) {
-		self[len] = '\0';
-		*(strrchr(self, '/') + 1) = '\0';
-		for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-			char path[PATH_MAX + 32];
-
-			snprintf(path, sizeof(path), "%s%s", self, places[i]);
-			if (realpath(path, library) && !access(library, R_OK))
-				return true;
-		}
-	}
-	errors_say(
-		LIBRARY
-		" is neither beside this program nor in ../lib/reqprof (set REQPROF_LIB to where it is)");
-	return false;
-}
 
 /* In front of what is preloaded already. The list has no way to quote its separators. */
 static int preload(const char *library)
@@ -296,7 +263,7 @@ int cmd_run(int argc, char **argv)
 	status = prepare_directory(directory && *directory ? directory : ENV_DIR_DEFAULT);
 	if (status != OPTIONS_GO_ON)
 		return status;
-	if (!find_library(library))
+	if (!library_find(library, false))
 		return EXIT_FAILED;
 	run_target_check(argv[1]);
 	if (preload(library))
