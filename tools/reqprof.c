@@ -15,7 +15,8 @@ static const struct command {
 	{ "ctl", cmd_ctl, "switch profiling on or off while it runs; show what it does" },
 	{ "ls", cmd_ls, "list profiled requests" },
 	{ "report", cmd_report, "where the time went: functions, lines, waits" },
-	{ "export", cmd_export, "write pstats, speedscope, collapsed stacks or pprof" },
+	{ "explain", cmd_explain, "where the time went, in a few sentences" },
+	{ "export", cmd_export, "write pstats, speedscope, firefox, collapsed stacks or pprof" },
 	{ "doctor", cmd_doctor, "would it work here, with this program, in this process?" },
 };
 
@@ -31,7 +32,7 @@ static int help(void)
 	printf("\nExamples:\n"
 	       "  reqprof run -- uwsgi --http :8000 --wsgi-file app.py\n"
 	       "  reqprof ls --sort wall\n"
-	       "  reqprof report --route '/users/*'\n"
+	       "  reqprof explain --route '/users/*'\n"
 	       "\nreqprof COMMAND --help tells more.\n");
 	return errors_finish(EXIT_DONE);
 }

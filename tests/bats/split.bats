@@ -210,3 +210,45 @@ import pstats, sys
 stats = pstats.Stats(sys.argv[1]).stats
 assert abs(max(v[3] for k, v in stats.items() if k[0] == "<request>") - 0.076192576) < 1e-6' "$out"
 }
+
+@test "explain names the line, the queries in a loop, the GIL's holder, and how sure that is" {
+	run -0 "$REQPROF" explain "$one"
+	is 5 "${#lines[@]}"
+	has "GET /users/42 took 300ms and answered 200: 76.2ms (25.4 %) on the CPU, 60.2ms of it in user code; 176ms (58.7 %) waiting"
+	has "The line to look at is /srv/models.py:88 (User.orders): it and what it calls take 160ms (53.4 %), of which 120ms waiting for socket 127.0.0.1:5432 in 35 waits and 40.1ms on the CPU (between "
+	has "There were 37 round trips to 127.0.0.1:5432, 35 of them from /srv/models.py:88 (User.orders): that looks like a query in a loop (N+1)"
+	has "It waited 41.0ms (13.7 %) for the GIL, 38.0ms of them for GET /report."
+	has "stands on 64 samples: user code took between"
+	"$REQPROF" explain --json "$one" >"$out"
+	is "$output" "$(jq -r '.sentences[]' "$out")"
+	jq -e '.line.line == 88 and .loops[0].round_trips == 35 and .gil_holders[0].holder == "GET /report"
+		and .user_interval_ns[0] < .user_ns and .user_ns < .user_interval_ns[1]' "$out"
+}
+
+@test "explain of a route is of its requests on average" {
+	local i
+	for i in 1 2 3; do
+		waiting_profile "$made/more.$i.pprof"
+		make_profile -o "$made/other.$i.pprof" --fact http.route=/other --fact url.path=/other --stack '3 /srv/app.py:1:app:6'
+	done
+	run -0 "$REQPROF" explain --route '/users/*' "$made"
+	has "4 requests of GET /users/{n} took 300ms on average (300ms to 300ms): 76.2ms (25.4 %) on the CPU"
+	has "There were 148 round trips to 127.0.0.1:5432, 37.0 a request, 140 of them from /srv/models.py:88"
+	run -4 "$REQPROF" explain --route /nowhere "$made"
+}
+
+@test "explain knows what it does not know: few samples, waits not measured, most of it unaccounted" {
+	make_profile -o "$one" --stack '3 /srv/app.py:1:app:6' --wall 100
+	run -0 "$REQPROF" explain "$one"
+	has "stands on 3 samples, which is few"
+	has "Most of the time is unaccounted"
+	[[ $output != *"N+1"* && $output != *GIL* ]]
+	make_profile -o "$one" --earlier --stack '30 /srv/app.py:1:app:6' --wall 100
+	run -0 "$REQPROF" explain "$one"
+	has "waits were not measured"
+	make_profile -o "$one" --wall 1
+	run -0 "$REQPROF" explain "$one"
+	has "No sample was taken on the CPU"
+	head -c 300 "$one" >"$made/bad.pprof"
+	run -3 "$REQPROF" explain "$made/bad.pprof"
+}

@@ -10,6 +10,7 @@ int cmd_ctl(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 
 #endif
