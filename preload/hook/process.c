@@ -116,21 +116,3 @@ EXPORT int dlclose(void *handle)
 	return result;
 }
 
-/* libuv closes its sockets by syscall(SYS_close). */
-EXPORT long syscall(long number, ...)
-{
-	long a, b, c, d, e, f;
-	va_list list;
-
-	va_start(list, number);
-	a = va_arg(list, long);
-	b = va_arg(list, long);
-	c = va_arg(list, long);
-	d = va_arg(list, long);
-	e = va_arg(list, long);
-	f = va_arg(list, long);
-	va_end(list);
-	if (number == SYS_close)
-		return close((int)a);
-	return libc_syscall(number, a, b, c, d, e, f);
-}

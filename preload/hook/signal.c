@@ -4,20 +4,52 @@
  * and apache's MPMs block every signal in the threads that serve). What it reads back is what it set.
  */
 #include <errno.h>
+#include <string.h>
 
+#include "preload/hook/by_number.h"
 #include "preload/hook/guard.h"
 #include "preload/hook/real.h"
+#include "preload/sample/mask.h"
 #include "preload/sample/signal.h"
+#include "preload/sigsafe/peek.h"
+#include "preload/sigsafe/raw.h"
+
+/* Signals whose handlers, set by signal(), are to interrupt: glibc has such a set, too, out of our reach. */
+static uint64_t interrupting; /* atomic */
+
+/* A vfork child's actions are its own, but its memory is its parent's. */
+static bool signal_in_vfork_child(void)
+{
+	return hook_vforked && hook_in_vfork_child();
+}
+
+static int signal_vfork_child_action(int number, const struct sigaction *action,
+				     struct sigaction *old)
+{
+	struct sigaction before;
+	int result;
+
+	if (!signal_shadows(number))
+		return libc_sigaction(number, action, old);
+	signal_read_shadow(number, &before);
+	result = action ? libc_sigaction(number, action, NULL) : 0;
+	if (result == 0 && old)
+		*old = before;
+	return result;
+}
 
 EXPORT int sigaction(int number, const struct sigaction *action, struct sigaction *old)
 {
-	if (!signal_shadows(number))
+	if (!signal_number())
 		return libc_sigaction(number, action, old);
+	if (signal_in_vfork_child())
+		return signal_vfork_child_action(number, action, old);
 	return signal_host_action(number, action, old);
 }
 
 /* signal() and its kin, for a signal whose action we shadow. BSD's signal() also masks the signal itself, as can be read back. */
-static sighandler_t signal_host_handler(int number, sighandler_t handler, int flags, bool masks_itself)
+static sighandler_t signal_host_handler(int number, sighandler_t handler, int flags,
+					bool masks_itself)
 {
 	struct sigaction action = { .sa_handler = handler, .sa_flags = flags };
 	struct sigaction old;
@@ -29,16 +61,19 @@ static sighandler_t signal_host_handler(int number, sighandler_t handler, int fl
 	sigemptyset(&action.sa_mask);
 	if (masks_itself)
 		sigaddset(&action.sa_mask, number);
-	if (signal_host_action(number, &action, &old) < 0)
+	if (sigaction(number, &action, &old) < 0)
 		return SIG_ERR;
 	return old.sa_handler;
 }
 
 EXPORT sighandler_t signal(int number, sighandler_t handler)
 {
+	bool interrupts;
+
 	if (!signal_shadows(number))
 		return libc_signal(number, handler);
-	return signal_host_handler(number, handler, SA_RESTART, true);
+	interrupts = __atomic_load_n(&interrupting, __ATOMIC_RELAXED) >> (number - 1) & 1;
+	return signal_host_handler(number, handler, interrupts ? 0 : SA_RESTART, true);
 }
 
 EXPORT sighandler_t sysv_signal(int number, sighandler_t handler)
@@ -48,11 +83,36 @@ EXPORT sighandler_t sysv_signal(int number, sighandler_t handler)
 	return signal_host_handler(number, handler, (int)(SA_RESETHAND | SA_NODEFER), false);
 }
 
+/* One signal's bit in the mask: blocked before? */
+static int signal_bit(int how, int number)
+{
+	sigset_t set, old;
+
+	sigemptyset(&set);
+	if (sigaddset(&set, number) < 0 || sigprocmask(how, &set, &old) < 0)
+		return -1;
+	return sigismember(&old, number);
+}
+
 EXPORT sighandler_t sigset(int number, sighandler_t handler)
 {
+	struct sigaction old;
+	sighandler_t before;
+	int blocked;
+
 	if (!signal_shadows(number))
 		return libc_sigset(number, handler);
-	return handler == SIG_HOLD ? SIG_DFL : signal_host_handler(number, handler, 0, false);
+	if (handler == SIG_HOLD) {
+		blocked = signal_bit(SIG_BLOCK, number);
+		if (blocked < 0 || (!blocked && sigaction(number, NULL, &old) < 0))
+			return SIG_ERR;
+		return blocked ? SIG_HOLD : old.sa_handler;
+	}
+	before = signal_host_handler(number, handler, 0, false);
+	if (before == SIG_ERR)
+		return SIG_ERR;
+	blocked = signal_bit(SIG_UNBLOCK, number);
+	return blocked < 0 ? SIG_ERR : blocked ? SIG_HOLD : before;
 }
 
 EXPORT int sigignore(int number)
@@ -66,48 +126,68 @@ EXPORT int siginterrupt(int number, int interrupt)
 {
 	struct sigaction action;
 
+	if (number >= 1 && number <= 64) {
+		uint64_t bit = UINT64_C(1) << (number - 1);
+
+		if (interrupt)
+			__atomic_fetch_or(&interrupting, bit, __ATOMIC_RELAXED);
+		else
+			__atomic_fetch_and(&interrupting, ~bit, __ATOMIC_RELAXED);
+	}
 	if (!signal_shadows(number))
 		return libc_siginterrupt(number, interrupt);
-	signal_host_action(number, NULL, &action);
+	sigaction(number, NULL, &action);
 	if (interrupt)
 		action.sa_flags &= ~SA_RESTART;
 	else
 		action.sa_flags |= SA_RESTART;
-	return signal_host_action(number, &action, NULL);
+	return sigaction(number, &action, NULL);
 }
 
 EXPORT int sighold(int number)
 {
-	sigset_t set;
-
-	if (!signal_mask_watched() || number != signal_number())
+	if (!signal_number())
 		return libc_sighold(number);
-	sigemptyset(&set);
-	sigaddset(&set, number);
-	signal_mask_edit(SIG_BLOCK, &set);
-	return 0;
+	return signal_bit(SIG_BLOCK, number) < 0 ? -1 : 0;
+}
+
+EXPORT int sigrelse(int number)
+{
+	if (!signal_number())
+		return libc_sigrelse(number);
+	return signal_bit(SIG_UNBLOCK, number) < 0 ? -1 : 0;
 }
 
 static int signal_mask(int (*set_mask)(int, const sigset_t *, sigset_t *), int how,
 		       const sigset_t *set, sigset_t *old)
 {
-	bool blocked = signal_mask_host_blocks();
+	int number = signal_number(), result;
+	uint64_t now = 0, word = 0;
+	bool before, wanted = false, in_child;
 	sigset_t edited;
-	int result;
 
-	if (!signal_mask_watched())
+	if (!number)
 		return set_mask(how, set, old);
+	in_child = signal_in_vfork_child();
+	raw_sigprocmask(SIG_BLOCK, NULL, &now);
+	before = mask_host_blocks(now);
+	/* `set` and `old` may be the same, and either may be bad: then the fault is the host's. */
 	if (set) {
 		edited = *set;
-		sigdelset(&edited, signal_number());
+		memcpy(&word, set, sizeof(word));
+		if (!in_child)
+			wanted = mask_wanted(how, now, &word);
+		memcpy(&edited, &word, sizeof(word));
 	}
 	result = set_mask(how, set ? &edited : NULL, old);
 	if (result != 0)
 		return result;
-	if (set)
-		signal_mask_edit(how, set);
-	if (old && blocked)
-		sigaddset(old, signal_number());
+	if (set && !in_child)
+		mask_changed(how, now, word, wanted);
+	if (old && before)
+		sigaddset(old, number);
+	else if (old)
+		sigdelset(old, number);
 	return 0;
 }
 
@@ -119,6 +199,76 @@ EXPORT int sigprocmask(int how, const sigset_t *set, sigset_t *old)
 EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
 	return signal_mask(libc_pthread_sigmask, how, set, old);
+}
+
+/* ---- by number (process.c) */
+
+/* struct sigaction as the kernel has it. */
+struct kernel_action {
+	void (*handler)(int);
+	unsigned long flags;
+	void (*restorer)(void);
+	uint64_t mask;
+};
+
+static void signal_from_kernel(struct sigaction *to, const struct kernel_action *from)
+{
+	memset(to, 0, sizeof(*to));
+	to->sa_handler = from->handler;
+	to->sa_flags = (int)from->flags;
+	to->sa_restorer = from->restorer;
+	memcpy(&to->sa_mask, &from->mask, sizeof(from->mask));
+}
+
+static bool signal_readable(const void *address, size_t size)
+{
+	return !address || peek_ok((uintptr_t)address, size);
+}
+
+long signal_action_by_number(int number, const void *action, void *old, size_t size)
+{
+	struct kernel_action wanted, before = { .handler = NULL };
+	struct sigaction set, was;
+
+	if (size != sizeof(uint64_t) || !signal_shadows(number) ||
+	    !signal_readable(action, sizeof(wanted)) || !signal_readable(old, sizeof(before)))
+		return libc_syscall(SYS_rt_sigaction, number, action, old, size);
+	if (action) {
+		memcpy(&wanted, action, sizeof(wanted));
+		signal_from_kernel(&set, &wanted);
+	}
+	if (sigaction(number, action ? &set : NULL, &was) < 0)
+		return -1;
+	before.handler = was.sa_handler;
+	before.flags = (unsigned long)(unsigned)was.sa_flags;
+	before.restorer = was.sa_restorer;
+	memcpy(&before.mask, &was.sa_mask, sizeof(before.mask));
+	if (old)
+		memcpy(old, &before, sizeof(before));
+	return 0;
+}
+
+/* libc's leaves out 32 and 33. */
+static int signal_set_mask_by_number(int how, const sigset_t *set, sigset_t *old)
+{
+	return (int)libc_syscall(SYS_rt_sigprocmask, how, set, old, sizeof(uint64_t));
+}
+
+long signal_mask_by_number(int how, const void *set, void *old, size_t size)
+{
+	sigset_t wide, before;
+
+	if (size != sizeof(uint64_t) || !signal_number() || !signal_readable(set, size) ||
+	    !signal_readable(old, size))
+		return libc_syscall(SYS_rt_sigprocmask, how, set, old, size);
+	sigemptyset(&wide);
+	if (set)
+		memcpy(&wide, set, size);
+	if (signal_mask(signal_set_mask_by_number, how, set ? &wide : NULL, &before) < 0)
+		return -1;
+	if (old)
+		memcpy(old, &before, size);
+	return 0;
 }
 
 EXPORT int __sigaction(int, const struct sigaction *, struct sigaction *)

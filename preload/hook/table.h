@@ -115,6 +115,7 @@
 	HOOK(int, sigignore, (int number), (number)) \
 	HOOK(int, siginterrupt, (int number, int interrupt), (number, interrupt)) \
 	HOOK(int, sighold, (int number), (number)) \
+	HOOK(int, sigrelse, (int number), (number)) \
 	HOOK(int, sigprocmask, (int how, const sigset_t *set, sigset_t *old), (how, set, old)) \
 	HOOK(int, pthread_sigmask, (int how, const sigset_t *set, sigset_t *old), \
 	     (how, set, old)) \

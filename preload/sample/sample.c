@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "preload/sample/mask.h"
 #include "preload/sample/signal.h"
 #include "preload/sigsafe/raw.h"
 
@@ -101,9 +102,12 @@ struct sample_thread *sample_thread_get(const struct sample_settings *settings, 
 		thread->tid = tid;
 		clock_close(&thread->clock);
 		signal_arm(settings->signal);
-		signal_unblock();
+		mask_watch();
 		clock_open(&thread->clock, settings->rate, signal_number());
 		thread->handler.every = thread->clock.every;
+		thread->handler.clock_is_timer = thread->clock.kind == CLOCK_THREAD_TIMER;
+		thread->handler.clock_id =
+			thread->handler.clock_is_timer ? thread->clock.timer : thread->clock.fd;
 		*made = true;
 	}
 	return thread;
@@ -140,7 +144,8 @@ bool sample_start(struct sample_thread *thread, struct stacks **list)
 	python_touch(&thread->handler.python);
 	thread->cpu_start_ns = sample_cpu_ns();
 	__atomic_store_n(&thread->handler.target, target, __ATOMIC_RELEASE);
-	clock_run(&thread->clock);
+	if (!mask_given_up())
+		clock_run(&thread->clock);
 	return true;
 }
 
@@ -248,6 +253,7 @@ void sample_postfork_child(void)
 {
 	struct sample_thread *thread = sample_thread_self();
 
+	signal_postfork_child();
 	if (!thread)
 		return;
 	/* The descriptor was closed with all of ours; timers are not inherited. */

@@ -2,8 +2,12 @@
 
 #include <errno.h>
 #include <string.h>
+#include <ucontext.h>
 
+#include "preload/sample/clock.h"
 #include "preload/sample/libc.h"
+#include "preload/sample/mask.h"
+#include "preload/sample/sample.h"
 #include "preload/sigsafe/handler.h"
 #include "preload/sigsafe/raw.h"
 
@@ -11,18 +15,18 @@ enum {
 	FIRST_CANDIDATE = 34, /* glibc keeps 32 and 33 */
 	JVM_SIGNAL = 62,      /* wakes blocked threads in Java's network code */
 	LAST_CANDIDATE = 64,
+	RESTORER = 0x04000000, /* SA_RESTORER: glibc sets it, and it can be read back */
 };
 
-static int armed_number;      /* written once, before any thread is sampled */
+static int armed_number;	 /* written before any thread is sampled, and in a forked child */
 static uint64_t queue_overflows; /* atomic */
 
-/* What the host believes is installed. Guarded by `shadow_lock`. */
-static struct sigaction shadow_ours, shadow_io;
-static bool io_guarded;       /* our guard is installed on SIGIO: the host's action is the default */
+/* All of these are guarded by `shadow_lock`. */
+static struct sigaction shadow_ours, shadow_io; /* what the host believes is installed */
+static bool io_guarded; /* our guard is installed on SIGIO: the host's action is the default */
+static uint64_t
+	held_back; /* signals with a handler on another stack, to whose masks we added ours */
 static uint32_t shadow_lock;
-
-static __thread bool mask_watched;
-static __thread bool mask_host_blocks;
 
 int signal_number(void)
 {
@@ -34,42 +38,108 @@ uint64_t signal_queue_overflows(void)
 	return __atomic_load_n(&queue_overflows, __ATOMIC_RELAXED);
 }
 
-static void signal_lock(void)
+/* sigaction is for signal handlers, too: one that comes while its own thread has the lock would wait for ever. */
+static void signal_lock(uint64_t *mask)
 {
+	const uint64_t all = ~UINT64_C(0);
+
+	raw_sigprocmask(SIG_BLOCK, &all, mask);
 	while (__atomic_exchange_n(&shadow_lock, 1, __ATOMIC_ACQUIRE))
 		raw_sched_yield();
 }
 
-static void signal_unlock(void)
+static void signal_unlock(const uint64_t *mask)
 {
 	__atomic_store_n(&shadow_lock, 0, __ATOMIC_RELEASE);
+	raw_sigprocmask(SIG_SETMASK, mask, NULL);
+}
+
+static uint64_t signal_first_word(const sigset_t *set)
+{
+	uint64_t word;
+
+	memcpy(&word, set, sizeof(word));
+	return word;
+}
+
+static void signal_die(int number)
+{
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+
+	libc_sigaction(number, &standard, NULL);
+	raw_tgkill(raw_getpid(), raw_gettid(), number); /* delivered when the handler returns */
+}
+
+/* Back into the queue, now that the thread blocks it. Only the thread itself may send any code. */
+static void signal_send_again(int number, const siginfo_t *info)
+{
+	if (info->si_code == SI_TKILL)
+		raw_syscall4(SYS_rt_tgsigqueueinfo, raw_getpid(), raw_gettid(), number, (long)info);
+	else
+		raw_syscall3(SYS_rt_sigqueueinfo, raw_getpid(), number, (long)info);
+}
+
+static void signal_stop_clock(void)
+{
+	struct sample_thread *thread = sample_thread_self();
+
+	if (thread)
+		clock_stop(&thread->clock);
+}
+
+/* As the kernel would have begun the host's handler: under its mask, the first time only if it says so. */
+static void signal_call_host(const struct sigaction *host, int number, siginfo_t *info,
+			     ucontext_t *context)
+{
+	uint64_t mask = signal_first_word(&context->uc_sigmask) | signal_first_word(&host->sa_mask);
+
+	if (!(host->sa_flags & SA_NODEFER))
+		mask |= UINT64_C(1) << (number - 1);
+	raw_sigprocmask(SIG_SETMASK, &mask, NULL);
+	if (host->sa_flags & SA_SIGINFO)
+		host->sa_sigaction(number, info, context);
+	else
+		host->sa_handler(number);
 }
 
 /* A signal of our number that somebody else sent: the host gets it as it wanted it. */
 static void signal_foreign(int number, siginfo_t *info, void *context)
 {
-	struct sigaction host = shadow_ours;
+	ucontext_t *interrupted = context;
+	uint64_t mask = signal_first_word(&interrupted->uc_sigmask), unused;
+	struct sigaction host;
 
-	if (host.sa_handler == SIG_DFL || host.sa_handler == SIG_IGN)
+	if (mask_host_blocks(mask)) {
+		mask_give_up(&mask);
+		memcpy(&interrupted->uc_sigmask, &mask, sizeof(mask));
+		signal_stop_clock();
+		signal_send_again(number, info);
 		return;
-	if (host.sa_flags & SA_SIGINFO)
-		host.sa_sigaction(number, info, context);
-	else
-		host.sa_handler(number);
+	}
+	signal_lock(&unused);
+	host = shadow_ours;
+	if ((host.sa_flags & (int)SA_RESETHAND) && host.sa_handler != SIG_IGN)
+		shadow_ours.sa_handler = SIG_DFL;
+	signal_unlock(&unused);
+	if (host.sa_handler == SIG_IGN)
+		return;
+	if (host.sa_handler != SIG_DFL)
+		signal_call_host(&host, number, info, interrupted);
+	/* These may be late ticks of a clock that is no more. */
+	else if (info->si_code != POLL_IN && info->si_code != POLL_HUP && info->si_code != SI_TIMER)
+		signal_die(number);
 }
 
 /* SI_KERNEL is the perf event whose signal found no room in the queue; anyone else's SIGIO does what it would have done. */
 static void signal_io(int number, siginfo_t *info, void *context)
 {
-	struct sigaction standard = { .sa_handler = SIG_DFL };
 	int saved = errno;
 
-	if (info->si_code == SI_KERNEL) {
+	(void)context;
+	if (info->si_code == SI_KERNEL)
 		__atomic_fetch_add(&queue_overflows, 1, __ATOMIC_RELAXED);
-	} else {
-		libc_sigaction(SIGIO, &standard, NULL);
-		raw_tgkill(raw_getpid(), raw_gettid(), SIGIO);
-	}
+	else
+		signal_die(number);
 	errno = saved;
 }
 
@@ -81,30 +151,65 @@ static int signal_guard_io(void)
 	return libc_sigaction(SIGIO, &guard, NULL);
 }
 
-static bool signal_try(int number)
+/* SA_RESTART but where the host wants its own signal of this number to interrupt. */
+static int signal_install(int number, bool restart)
 {
 	struct sigaction ours = { .sa_sigaction = handler_tick,
-				  .sa_flags = SA_SIGINFO | SA_RESTART };
+				  .sa_flags = SA_SIGINFO | (restart ? SA_RESTART : 0) };
+
+	/* All: sigfillset leaves out 32 and 33, and pthread_cancel would unwind from within our handler. */
+	memset(&ours.sa_mask, 0xff, sizeof(ours.sa_mask));
+	return libc_sigaction(number, &ours, NULL);
+}
+
+static bool signal_try(int number)
+{
 	struct sigaction host;
 
 	if (number < FIRST_CANDIDATE || number > LAST_CANDIDATE || number == JVM_SIGNAL)
 		return false;
 	if (libc_sigaction(number, NULL, &host) != 0 || host.sa_handler != SIG_DFL)
 		return false;
-	sigfillset(&ours.sa_mask);
 	shadow_ours = host;
 	handler_foreign = signal_foreign;
-	if (libc_sigaction(number, &ours, NULL) != 0)
+	if (signal_install(number, true) != 0)
 		return false;
 	__atomic_store_n(&armed_number, number, __ATOMIC_RELEASE);
 	return true;
 }
 
+static bool signal_needs_holding_back(const struct sigaction *action)
+{
+	return (action->sa_flags & SA_ONSTACK) && action->sa_handler != SIG_DFL &&
+	       action->sa_handler != SIG_IGN && sigismember(&action->sa_mask, signal_number()) != 1;
+}
+
+/*
+ * Handlers on a stack of their own have as little as MINSIGSTKSZ, and our signal would overrun it.
+ * So it waits until they are done.
+ */
+static void signal_hold_back_from_handlers(void)
+{
+	for (int number = 1; number <= LAST_CANDIDATE; number++) {
+		struct sigaction action;
+
+		if (number == armed_number || libc_sigaction(number, NULL, &action) != 0 ||
+		    !signal_needs_holding_back(&action))
+			continue;
+		sigaddset(&action.sa_mask, armed_number);
+		if (libc_sigaction(number, &action, NULL) == 0)
+			held_back |= UINT64_C(1) << (number - 1);
+	}
+}
+
 int signal_arm(int preferred)
 {
 	int result = -EBUSY;
+	uint64_t mask;
 
-	signal_lock();
+	if (signal_number())
+		return 0;
+	signal_lock(&mask);
 	if (armed_number) {
 		result = 0;
 	} else {
@@ -114,13 +219,41 @@ int signal_arm(int preferred)
 			armed = signal_try(number);
 		if (armed) {
 			result = 0;
+			signal_hold_back_from_handlers();
 			if (libc_sigaction(SIGIO, NULL, &shadow_io) == 0 &&
 			    shadow_io.sa_handler == SIG_DFL && signal_guard_io() == 0)
 				io_guarded = true;
 		}
 	}
-	signal_unlock();
+	signal_unlock(&mask);
 	return result;
+}
+
+void signal_postfork_child(void)
+{
+	uint64_t mask;
+
+	/* The forking thread held no lock; another may have, and is not here. */
+	shadow_lock = 0;
+	if (!armed_number)
+		return;
+	mask_postfork_child();
+	signal_lock(&mask);
+	for (int number = 1; number <= LAST_CANDIDATE; number++) {
+		struct sigaction action;
+
+		if ((held_back >> (number - 1) & 1) && libc_sigaction(number, NULL, &action) == 0) {
+			sigdelset(&action.sa_mask, armed_number);
+			libc_sigaction(number, &action, NULL);
+		}
+	}
+	held_back = 0;
+	libc_sigaction(armed_number, &shadow_ours, NULL);
+	if (io_guarded)
+		libc_sigaction(SIGIO, &shadow_io, NULL);
+	io_guarded = false;
+	__atomic_store_n(&armed_number, 0, __ATOMIC_RELEASE);
+	signal_unlock(&mask);
 }
 
 bool signal_shadows(int number)
@@ -130,72 +263,103 @@ bool signal_shadows(int number)
 	return ours && (number == ours || number == SIGIO);
 }
 
-int signal_host_action(int number, const struct sigaction *action, struct sigaction *old)
+void signal_read_shadow(int number, struct sigaction *action)
 {
-	struct sigaction wanted;
+	const struct sigaction *shadow = number == SIGIO ? &shadow_io : &shadow_ours;
+
+	if (number == SIGIO && !io_guarded)
+		libc_sigaction(SIGIO, NULL, action);
+	else
+		*action = *shadow;
+}
+
+/* What the kernel and libc make of an action that is set. */
+static void signal_set_shadow(struct sigaction *shadow, const struct sigaction *wanted)
+{
+	*shadow = *wanted;
+	shadow->sa_flags |= RESTORER;
+	sigdelset(&shadow->sa_mask, SIGKILL);
+	sigdelset(&shadow->sa_mask, SIGSTOP);
+}
+
+static int signal_io_action(const struct sigaction *wanted, struct sigaction *old)
+{
+	struct sigaction before;
 	int result = 0;
 
-	/* Copied first: `action` and `old` may be the same struct, or bad, and then the fault is the host's. */
-	if (action)
-		wanted = *action;
-	signal_lock();
-	if (number == SIGIO && !(io_guarded && (!action || wanted.sa_handler == SIG_DFL))) {
-		if (action && wanted.sa_handler == SIG_DFL) {
-			result = libc_sigaction(SIGIO, NULL, old);
-			shadow_io = wanted;
-			if (result == 0 && signal_guard_io() == 0)
-				io_guarded = true;
-		} else {
-			struct sigaction before = shadow_io;
-			bool guarded = io_guarded;
-
-			result = libc_sigaction(SIGIO, action ? &wanted : NULL, old);
-			if (result == 0 && guarded) {
-				if (old)
-					*old = before;
-				io_guarded = !action;
-			}
+	signal_read_shadow(SIGIO, &before);
+	if (wanted && wanted->sa_handler == SIG_DFL) {
+		if (!io_guarded)
+			result = signal_guard_io();
+		if (result == 0) {
+			io_guarded = true;
+			signal_set_shadow(&shadow_io, wanted);
 		}
-	} else {
-		struct sigaction *shadow = number == SIGIO ? &shadow_io : &shadow_ours;
-		struct sigaction before = *shadow;
-
-		if (action)
-			*shadow = wanted;
-		if (old)
-			*old = before;
+	} else if (wanted) {
+		result = libc_sigaction(SIGIO, wanted, NULL);
+		if (result == 0)
+			io_guarded = false;
 	}
-	signal_unlock();
+	if (result == 0 && old)
+		*old = before;
 	return result;
 }
 
-void signal_unblock(void)
+static int signal_our_action(int number, const struct sigaction *wanted, struct sigaction *old)
 {
-	uint64_t bit = UINT64_C(1) << (signal_number() - 1), old = 0;
+	struct sigaction before = shadow_ours;
 
-	if (!signal_number() || raw_sigprocmask(SIG_UNBLOCK, &bit, &old) < 0)
-		return;
-	if (!mask_watched)
-		mask_host_blocks = old & bit;
-	mask_watched = true;
+	if (wanted) {
+		bool handles = wanted->sa_handler != SIG_DFL && wanted->sa_handler != SIG_IGN;
+
+		signal_set_shadow(&shadow_ours, wanted);
+		signal_install(number, !handles || (wanted->sa_flags & SA_RESTART));
+	}
+	if (old)
+		*old = before;
+	return 0;
 }
 
-bool signal_mask_watched(void)
+static int signal_other_action(int number, struct sigaction *wanted, struct sigaction *old)
 {
-	return mask_watched;
+	uint64_t bit = number >= 1 && number <= LAST_CANDIDATE ? UINT64_C(1) << (number - 1) : 0;
+	bool was_held_back = held_back & bit;
+	bool hold_back = wanted && signal_needs_holding_back(wanted);
+	int result;
+
+	if (hold_back)
+		sigaddset(&wanted->sa_mask, signal_number());
+	result = libc_sigaction(number, wanted, old);
+	if (result != 0)
+		return result;
+	if (old && was_held_back)
+		sigdelset(&old->sa_mask, signal_number());
+	if (wanted)
+		held_back = hold_back ? held_back | bit : held_back & ~bit;
+	return 0;
 }
 
-bool signal_mask_host_blocks(void)
+int signal_host_action(int number, const struct sigaction *action, struct sigaction *old)
 {
-	return mask_host_blocks;
-}
+	struct sigaction wanted, before, *to = old ? &before : NULL,
+					 *from = action ? &wanted : NULL;
+	uint64_t mask;
+	int result;
 
-void signal_mask_edit(int how, const sigset_t *set)
-{
-	bool member = sigismember(set, signal_number()) == 1;
-
-	if (how == SIG_SETMASK)
-		mask_host_blocks = member;
-	else if (member)
-		mask_host_blocks = how == SIG_BLOCK;
+	/* Copied: `action` and `old` may be the same struct, or bad, and then the fault is the host's, without our lock. */
+	if (action)
+		wanted = *action;
+	if (old)
+		before = *old;
+	signal_lock(&mask);
+	if (number == SIGIO)
+		result = signal_io_action(from, to);
+	else if (number == signal_number())
+		result = signal_our_action(number, from, to);
+	else
+		result = signal_other_action(number, from, to);
+	signal_unlock(&mask);
+	if (result == 0 && old)
+		*old = before;
+	return result;
 }

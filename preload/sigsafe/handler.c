@@ -107,13 +107,23 @@ static void handler_sample(struct handler_thread *self, const ucontext_t *contex
 		   (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, flags);
 }
 
+/* The host may have timers and descriptors that send our number, too. */
+static bool handler_ticked(const struct handler_thread *self, const siginfo_t *info)
+{
+	if (!self)
+		return false;
+	if (self->clock_is_timer)
+		return info->si_code == SI_TIMER && info->si_timerid == self->clock_id;
+	return (info->si_code == POLL_IN || info->si_code == POLL_HUP) &&
+	       info->si_fd == self->clock_id;
+}
+
 void handler_tick(int number, siginfo_t *info, void *context)
 {
 	int saved = errno;
 	struct handler_thread *self = handler_self;
 
-	/* Only the kernel can send these codes: POLL_IN, POLL_HUP by a perf event, SI_TIMER by a timer. */
-	if (info->si_code != POLL_IN && info->si_code != POLL_HUP && info->si_code != SI_TIMER) {
+	if (!handler_ticked(self, info)) {
 		if (self)
 			self->foreign++;
 		if (handler_foreign)

@@ -21,6 +21,8 @@ struct handler_thread {
 	bool inside;
 	bool module_missed;      /* a pc in no known module: one may have been loaded since they were looked at */
 	uint8_t mode;            /* enum handler_stacks */
+	bool clock_is_timer;
+	int clock_id;            /* by which the signals of the thread's clock are known: si_fd or si_timerid */
 	uint32_t every, ticks;   /* each every-th signal is a sample; signals since the last one */
 	uintptr_t stack_high;    /* end of the thread's stack */
 	uint64_t late;           /* ticks with no target */

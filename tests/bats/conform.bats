@@ -22,6 +22,7 @@ same() {
 }
 
 @test "reading and writing" { same conform_stream; }
+@test "signal actions and masks, waiting for signals, small stacks" { same conform_signal; }
 
 @test "each of the programs above is run" {
 	diff <(grep -oE 'same conform_[a-z0-9_]+' "$BATS_TEST_FILENAME" | sed 's/same //' | sort) \

@@ -36,6 +36,7 @@
 #pragma GCC diagnostic ignored "-Wstringop-overflow"
 #pragma GCC diagnostic ignored "-Wstringop-overread"
 #pragma GCC diagnostic ignored "-Wnonnull"
+#pragma GCC diagnostic ignored "-Wrestrict"
 #pragma GCC diagnostic ignored "-Wunused-result"
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -90,7 +91,8 @@ static inline void connection_make(int *client, int *server)
 /* The head of a request whose body does not end soon, sent and read. */
 static inline void request_begin(void)
 {
-	static const char head[] = "POST /conform HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n";
+	static const char head[] =
+		"POST /conform HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n";
 	char got[sizeof(head)];
 
 	connection_make(&request_client, &request_server);
@@ -138,12 +140,12 @@ static inline void show_result(const char *what, long result, int error)
 	say("\n");
 	errno = ERRNO_BEFORE;
 }
-#define show(what, ...) \
-	do { \
-		long result_; \
-\
-		errno = ERRNO_BEFORE; \
-		result_ = (long)(__VA_ARGS__); \
+#define show(what, ...)                            \
+	do {                                       \
+		long result_;                      \
+                                                   \
+		errno = ERRNO_BEFORE;              \
+		result_ = (long)(__VA_ARGS__);     \
 		show_result(what, result_, errno); \
 	} while (0)
 
@@ -163,7 +165,8 @@ static inline char *page_edge(void)
 	static char *edge;
 
 	if (!edge) {
-		char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				   -1, 0);
 
 		if (pages == MAP_FAILED || mprotect(pages + 4096, 4096, PROT_NONE))
 			fatal("page_edge");
@@ -239,18 +242,18 @@ static inline void later_write(void *fd)
 }
 
 /* Both ways a call that waits meets a signal: ended by it, and restarted (or not) with `does` ending it. */
-#define show_interrupted(what, does, with, ...) \
-	do { \
-		struct later later_; \
-\
-		alarm_soon(0); \
-		show(what ", a signal", __VA_ARGS__); \
-		say("  signals %d\n", (int)alarms); \
-		alarm_soon(SA_RESTART); \
-		later_start(&later_, does, with); \
+#define show_interrupted(what, does, with, ...)                       \
+	do {                                                          \
+		struct later later_;                                  \
+                                                                      \
+		alarm_soon(0);                                        \
+		show(what ", a signal", __VA_ARGS__);                 \
+		say("  signals %d\n", (int)alarms);                   \
+		alarm_soon(SA_RESTART);                               \
+		later_start(&later_, does, with);                     \
 		show(what ", a signal with SA_RESTART", __VA_ARGS__); \
-		later_done(&later_); \
-		say("  signals %d\n", (int)alarms); \
+		later_done(&later_);                                  \
+		say("  signals %d\n", (int)alarms);                   \
 	} while (0)
 
 #endif

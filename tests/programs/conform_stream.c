@@ -11,7 +11,7 @@ ssize_t __read(int, void *, size_t);
 ssize_t __write(int, const void *, size_t);
 ssize_t __send(int, const void *, size_t, int);
 
-static int in, out;     /* a new TCP connection: out is written, in is read */
+static int in, out; /* a new TCP connection: out is written, in is read */
 static char buf[65536];
 static const size_t too_large = SIZE_MAX / 2 + 10;
 
@@ -39,57 +39,57 @@ static void nonblocking(int fd, bool on)
 }
 
 /* What all that read into one buffer have in common. */
-#define READING(name, ...) \
-	do { \
-		int fd = -1; \
-		void *to = buf; \
-		size_t size = 10; \
-\
-		CASE(name) \
-		fresh(); \
-		show("bad descriptor", name(__VA_ARGS__)); \
-		fd = in; \
-		feed("0123456789abcdef"); \
-		memset(buf, 0, 32); \
-		show("10 of 16", name(__VA_ARGS__)); \
-		say("  got %.32s\n", buf); \
-		show("the rest", name(__VA_ARGS__)); \
-		nonblocking(in, true); \
-		show("nothing there", name(__VA_ARGS__)); \
-		size = 0; \
-		show("no bytes", name(__VA_ARGS__)); \
-		size = 10; \
-		feed("0123456789"); \
-		to = BAD_ADDRESS; \
-		show("bad address", name(__VA_ARGS__)); \
-		to = page_edge() - 4; \
-		show("bad address after 4 bytes", name(__VA_ARGS__)); \
-		to = buf; \
-		show("what is left", name(__VA_ARGS__)); \
-		nonblocking(in, false); \
-		show_interrupted("wait", later_write, &out, name(__VA_ARGS__)); \
-		struct timeval limit = { 0, 300000 }; \
-		setsockopt(in, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)); \
-		show("wait with a limit", name(__VA_ARGS__)); \
-		alarm_soon(SA_RESTART); \
+#define READING(name, ...)                                                              \
+	do {                                                                            \
+		int fd = -1;                                                            \
+		void *to = buf;                                                         \
+		size_t size = 10;                                                       \
+                                                                                        \
+		CASE(name)                                                              \
+		fresh();                                                                \
+		show("bad descriptor", name(__VA_ARGS__));                              \
+		fd = in;                                                                \
+		feed("0123456789abcdef");                                               \
+		memset(buf, 0, 32);                                                     \
+		show("10 of 16", name(__VA_ARGS__));                                    \
+		say("  got %.32s\n", buf);                                              \
+		show("the rest", name(__VA_ARGS__));                                    \
+		nonblocking(in, true);                                                  \
+		show("nothing there", name(__VA_ARGS__));                               \
+		size = 0;                                                               \
+		show("no bytes", name(__VA_ARGS__));                                    \
+		size = 10;                                                              \
+		feed("0123456789");                                                     \
+		to = BAD_ADDRESS;                                                       \
+		show("bad address", name(__VA_ARGS__));                                 \
+		to = page_edge() - 4;                                                   \
+		show("bad address after 4 bytes", name(__VA_ARGS__));                   \
+		to = buf;                                                               \
+		show("what is left", name(__VA_ARGS__));                                \
+		nonblocking(in, false);                                                 \
+		show_interrupted("wait", later_write, &out, name(__VA_ARGS__));         \
+		struct timeval limit = { 0, 300000 };                                   \
+		setsockopt(in, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));         \
+		show("wait with a limit", name(__VA_ARGS__));                           \
+		alarm_soon(SA_RESTART);                                                 \
 		show("wait with a limit, a signal with SA_RESTART", name(__VA_ARGS__)); \
-		say("  signals %d\n", (int)alarms); \
-		shutdown(out, SHUT_WR); \
-		show("at the end", name(__VA_ARGS__)); \
-		close(in); \
-		show("closed", name(__VA_ARGS__)); \
-		close(out); \
-		fd = request_server; \
-		nonblocking(fd, true); \
-		show("the request's, nothing there", name(__VA_ARGS__)); \
-		if (send(request_client, "abcdef", 6, 0) != 6) \
-			fatal("send"); \
-		pause_ms(2); \
-		to = page_edge() - 3; \
-		show("the request's, 3 bytes and a bad address", name(__VA_ARGS__)); \
-		to = buf; \
-		show("the request's, the rest", name(__VA_ARGS__)); \
-		nonblocking(fd, false); \
+		say("  signals %d\n", (int)alarms);                                     \
+		shutdown(out, SHUT_WR);                                                 \
+		show("at the end", name(__VA_ARGS__));                                  \
+		close(in);                                                              \
+		show("closed", name(__VA_ARGS__));                                      \
+		close(out);                                                             \
+		fd = request_server;                                                    \
+		nonblocking(fd, true);                                                  \
+		show("the request's, nothing there", name(__VA_ARGS__));                \
+		if (send(request_client, "abcdef", 6, 0) != 6)                          \
+			fatal("send");                                                  \
+		pause_ms(2);                                                            \
+		to = page_edge() - 3;                                                   \
+		show("the request's, 3 bytes and a bad address", name(__VA_ARGS__));    \
+		to = buf;                                                               \
+		show("the request's, the rest", name(__VA_ARGS__));                     \
+		nonblocking(fd, false);                                                 \
 	} while (0)
 
 static struct iovec *vector(void *to, size_t size)
@@ -195,7 +195,9 @@ static int passed_descriptor(int fd, size_t room)
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(int) * 4)];
 	} control;
-	struct msghdr m = { .msg_iov = vector(buf, 4), .msg_iovlen = 3, .msg_control = &control,
+	struct msghdr m = { .msg_iov = vector(buf, 4),
+			    .msg_iovlen = 3,
+			    .msg_control = &control,
 			    .msg_controllen = room };
 	struct cmsghdr *c;
 	int got = -1;
@@ -214,7 +216,9 @@ static void passing(void)
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control = { { 0 } };
-	struct msghdr m = { .msg_iov = vector(buf, 4), .msg_iovlen = 3, .msg_control = &control,
+	struct msghdr m = { .msg_iov = vector(buf, 4),
+			    .msg_iovlen = 3,
+			    .msg_control = &control,
 			    .msg_controllen = sizeof(control) };
 	int pair[2], got;
 
@@ -249,49 +253,49 @@ static void unix_pair(void)
 	out = pair[1];
 }
 
-#define WRITING(name, ...) \
-	do { \
-		int fd = -1; \
-		void *from = buf; \
-		size_t size = 10; \
-		char back[100]; \
-\
-		CASE(name) \
-		unix_pair(); \
-		memcpy(buf, "0123456789", 10); \
-		show("bad descriptor", name(__VA_ARGS__)); \
-		fd = out; \
-		show("10 bytes", name(__VA_ARGS__)); \
-		memset(back, 0, sizeof(back)); \
-		show("arrive", recv(in, back, 90, 0)); \
-		say("  %s\n", back); \
-		size = 0; \
-		show("no bytes", name(__VA_ARGS__)); \
-		size = 10; \
-		from = BAD_ADDRESS; \
-		show("bad address", name(__VA_ARGS__)); \
-		from = page_edge() - 4; \
-		show("bad address after 4 bytes", name(__VA_ARGS__)); \
-		from = buf; \
-		nonblocking(out, true); \
-		size = sizeof(buf); \
-		while (name(__VA_ARGS__) > 0) \
-			; \
-		show("full", name(__VA_ARGS__)); \
-		nonblocking(out, false); \
-		alarm_soon(0); \
-		show("wait, a signal", name(__VA_ARGS__)); \
-		say("  signals %d\n", (int)alarms); \
-		struct timeval limit = { 0, 30000 }; \
+#define WRITING(name, ...)                                                       \
+	do {                                                                     \
+		int fd = -1;                                                     \
+		void *from = buf;                                                \
+		size_t size = 10;                                                \
+		char back[100];                                                  \
+                                                                                 \
+		CASE(name)                                                       \
+		unix_pair();                                                     \
+		memcpy(buf, "0123456789", 10);                                   \
+		show("bad descriptor", name(__VA_ARGS__));                       \
+		fd = out;                                                        \
+		show("10 bytes", name(__VA_ARGS__));                             \
+		memset(back, 0, sizeof(back));                                   \
+		show("arrive", recv(in, back, 90, 0));                           \
+		say("  %s\n", back);                                             \
+		size = 0;                                                        \
+		show("no bytes", name(__VA_ARGS__));                             \
+		size = 10;                                                       \
+		from = BAD_ADDRESS;                                              \
+		show("bad address", name(__VA_ARGS__));                          \
+		from = page_edge() - 4;                                          \
+		show("bad address after 4 bytes", name(__VA_ARGS__));            \
+		from = buf;                                                      \
+		nonblocking(out, true);                                          \
+		size = sizeof(buf);                                              \
+		while (name(__VA_ARGS__) > 0)                                    \
+			;                                                        \
+		show("full", name(__VA_ARGS__));                                 \
+		nonblocking(out, false);                                         \
+		alarm_soon(0);                                                   \
+		show("wait, a signal", name(__VA_ARGS__));                       \
+		say("  signals %d\n", (int)alarms);                              \
+		struct timeval limit = { 0, 30000 };                             \
 		setsockopt(out, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)); \
-		show("wait with a limit", name(__VA_ARGS__)); \
-		close(in); \
-		pause_ms(2); \
-		size = 10; \
-		(void)!name(__VA_ARGS__); \
-		show("nobody reads any more", name(__VA_ARGS__)); \
-		close(out); \
-		show("closed", name(__VA_ARGS__)); \
+		show("wait with a limit", name(__VA_ARGS__));                    \
+		close(in);                                                       \
+		pause_ms(2);                                                     \
+		size = 10;                                                       \
+		(void)!name(__VA_ARGS__);                                        \
+		show("nobody reads any more", name(__VA_ARGS__));                \
+		close(out);                                                      \
+		show("closed", name(__VA_ARGS__));                               \
 	} while (0)
 
 static void writing(void)

@@ -23,7 +23,7 @@ static const struct timespec wait_time = { 0, WAIT_US * 1000 };
 
 /* One thread's things to wait on. */
 struct waits {
-	int client, server;   /* its request */
+	int client, server; /* its request */
 	int pipe[2], pair[2], full[2], epoll, listener, set;
 	sem_t semaphore;
 	pthread_mutex_t mutex;
@@ -275,13 +275,15 @@ static void waits_make(struct waits *w)
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	static char bytes[65536];
 
-	if (pipe2(w->pipe, O_CLOEXEC) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->pair) ||
+	if (pipe2(w->pipe, O_CLOEXEC) ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->pair) ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->full))
 		fatal("descriptors");
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	w->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	w->set = semget(IPC_PRIVATE, 1, 0600);
-	if (bind(w->listener, (struct sockaddr *)&address, sizeof(address)) || listen(w->listener, 1))
+	if (bind(w->listener, (struct sockaddr *)&address, sizeof(address)) ||
+	    listen(w->listener, 1))
 		fatal("listener");
 	limit(w->pair[0], SO_RCVTIMEO);
 	limit(w->full[0], SO_SNDTIMEO);
@@ -318,7 +320,8 @@ static void try(struct waits *w, int i)
 
 static void *wait_all(void *unused)
 {
-	static const char head[] = "POST /eintr HTTP/1.1\r\nHost: h\r\nContent-Length: 100000000\r\n\r\n";
+	static const char head[] =
+		"POST /eintr HTTP/1.1\r\nHost: h\r\nContent-Length: 100000000\r\n\r\n";
 	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 	struct waits w = { .client = -1 };
 	char got[sizeof(head)];

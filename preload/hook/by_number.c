@@ -1,0 +1,44 @@
+/*
+ * System calls that the host makes by number. Those are looked at that programs are known to make so:
+ * libuv closes its sockets by syscall(SYS_close); close_range is called so by whatever was built
+ * against an older libc; signal numbers are reset so by launchers that want real-time ones, too.
+ */
+#include "preload/hook/by_number.h"
+
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "preload/hook/guard.h"
+#include "preload/hook/real.h"
+#include "preload/sigsafe/raw.h"
+
+EXPORT long syscall(long number, ...)
+{
+	long a, b, c, d, e, f;
+	va_list list;
+
+	va_start(list, number);
+	a = va_arg(list, long);
+	b = va_arg(list, long);
+	c = va_arg(list, long);
+	d = va_arg(list, long);
+	e = va_arg(list, long);
+	f = va_arg(list, long);
+	va_end(list);
+	switch (number) {
+	case SYS_close:
+		return close((int)a);
+	case SYS_close_range:
+		return close_range((unsigned)a, (unsigned)b, (int)c);
+	case SYS_dup2:
+		return dup2((int)a, (int)b);
+	case SYS_dup3:
+		return dup3((int)a, (int)b, (int)c);
+	case SYS_rt_sigaction:
+		return signal_action_by_number((int)a, (const void *)b, (void *)c, (size_t)d);
+	case SYS_rt_sigprocmask:
+		return signal_mask_by_number((int)a, (const void *)b, (void *)c, (size_t)d);
+	default:
+		return libc_syscall(number, a, b, c, d, e, f);
+	}
+}

@@ -1,0 +1,11 @@
+/* Calls that the host makes by syscall() and that mean the same as a hooked function: their halves in other files. */
+#ifndef REQPROF_HOOK_BY_NUMBER_H
+#define REQPROF_HOOK_BY_NUMBER_H
+
+#include <stddef.h>
+
+/* rt_sigaction and rt_sigprocmask: as syscall() returns. The structs are the kernel's. */
+long signal_action_by_number(int number, const void *action, void *old, size_t size);
+long signal_mask_by_number(int how, const void *set, void *old, size_t size);
+
+#endif
