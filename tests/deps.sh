@@ -15,6 +15,7 @@ PACKAGES="
 	uwsgi-core uwsgi-plugin-python3 placement-api nginx gunicorn python3-werkzeug
 	golang-go
 	libpython3.11-testsuite libfaketime libjemalloc2 eatmydata gdb php-cli
+	php-fpm php-cgi lighttpd apache2 libapache2-mod-wsgi-py3 tomcat10 puma unicorn starman python3-websockets
 "
 
 # Programs that people often have from elsewhere than Debian: install the package only when the command is missing.

@@ -1,31 +1,13 @@
 # Each server that people run: one profile a request, of the right thread, with its own stacks only.
 load helpers
 load placement
+load serves
 
 setup() {
 	requires perf
 	use_profiles
 	port=$(free_port)
 	answers=$BATS_TEST_TMPDIR/answers
-}
-
-# route_paths COUNT: distinct paths, spread over ROUTES (16) routes.
-route_paths() {
-	local i
-	for ((i = 0; i < $1; i++)); do
-		echo "/r$((i % ${ROUTES:-16}))/request-$i"
-	done
-}
-
-# serves_each NAME COUNT CONCURRENCY [OPTION...]: loads the server that `spawn NAME` started and checks.
-serves_each() {
-	local name=$1 count=$2 concurrency=$3 pid_name=${1}_pid said
-	shift 3
-	server_up "$name" "$port"
-	said=$(route_paths "$count" | load_client --port "$port" --concurrency "$concurrency" --out "$answers" "$@")
-	is "200 $count" "$said"
-	settle "${!pid_name}" "${FILES:-$count}" "${SIGNAL:-TERM}"
-	"$PYTHON" "$TESTS/clients/check_routes.py" ${ROUTER:+--router} "$answers" "$profiles" "${MS:-6}"
 }
 
 @test "uwsgi --http-socket with a process and a thread: one profile a request" {
