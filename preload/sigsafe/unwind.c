@@ -72,9 +72,11 @@ static int step_packed(struct walk *w, unwind_rule rule, uintptr_t *frame_cfa)
 		return UNWIND_BAD_STACK;
 	origin = unwind_rule_origin(rule, cfa, registers->r[STACK_RBP]);
 	for (const uint8_t *column = column_register; saves != 0; saves >>= 4, column++) {
-		if ((saves & 15) &&
-		    !stack_word(&w->stack, origin - 8UL * (saves & 15), &registers->r[*column]))
+		if (!(saves & 15))
+			continue;
+		if (!stack_word(&w->stack, origin - 8UL * (saves & 15), &registers->r[*column]))
 			return UNWIND_BAD_STACK;
+		registers->known |= 1U << *column;
 	}
 	*frame_cfa = cfa;
 	return step_to(w, cfa, return_address, unwind_rule_interrupted(rule));
@@ -179,6 +181,26 @@ static int step_signal(struct walk *w, uintptr_t *frame_cfa)
 }
 
 /*
+ * Code made at run time that keeps no frame pointer, as PCRE's is, was entered by an indirect call from
+ * some module. The nearest word up the stack that follows such a call is where it returns to; which
+ * registers it saved is not known.
+ */
+static int step_generated(struct walk *w, int reason, uintptr_t *frame_cfa)
+{
+	enum { WORDS_MAX = 96 };
+	uintptr_t at = w->registers.r[STACK_RSP], word;
+
+	for (unsigned i = 0; i < WORDS_MAX && stack_word(&w->stack, at, &word); i++, at += 8) {
+		if (!modules_find(w->table, word) || !unwind_code_after_indirect_call(word))
+			continue;
+		w->registers.known = 1U << STACK_RSP | 1U << STACK_PC;
+		*frame_cfa = at + 8;
+		return cfa_sound(w, at + 8) ? step_to(w, at + 8, word, false) : reason;
+	}
+	return reason;
+}
+
+/*
  * No table. A signal's return code shows what it is; a function with no frame yet has its return
  * address on top; else believe rbp, if it points up the stack at something that was called.
  */
@@ -199,10 +221,11 @@ static int step_no_table(struct walk *w, int reason, uintptr_t *frame_cfa)
 		return step_to(w, *frame_cfa, return_address, false);
 	}
 	if (!stack_knows(registers, STACK_RBP) || rbp < sp || !cfa_sound(w, rbp + 16) ||
-	    !stack_word(&w->stack, rbp, &saved) || !stack_word(&w->stack, rbp + 8, &return_address))
-		return reason;
-	if (return_address != 0 && !unwind_code_after_call(return_address))
-		return reason;
+	    !stack_word(&w->stack, rbp, &saved) ||
+	    !stack_word(&w->stack, rbp + 8, &return_address) ||
+	    (return_address != 0 && !unwind_code_after_call(return_address)))
+		return w->exact && reason == UNWIND_NO_MODULE ? step_generated(w, reason, frame_cfa)
+							       : reason;
 	/* Other registers may have been saved by code that says nothing about it. */
 	registers->known = followed;
 	registers->r[STACK_RBP] = saved;

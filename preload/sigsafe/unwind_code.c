@@ -10,12 +10,18 @@ static bool is_call_modrm(uint8_t modrm, uint8_t mod)
 
 bool unwind_code_after_call(uintptr_t address)
 {
+	uint8_t call_rel32;
+
+	return (peek_copy(&call_rel32, address - 5, 1) && call_rel32 == 0xe8) ||
+	       unwind_code_after_indirect_call(address);
+}
+
+bool unwind_code_after_indirect_call(uintptr_t address)
+{
 	uint8_t b[CALL_BYTES_MAX]; /* b[7 - n] is n bytes before the address */
 
 	if (!peek_copy(b, address - sizeof(b), sizeof(b)))
 		return false;
-	if (b[2] == 0xe8) /* call rel32 */
-		return true;
 	if (b[5] == 0xff &&
 	    (is_call_modrm(b[6], 3) || is_call_modrm(b[6], 0))) /* call *%rax, *(%rax) */
 		return true;

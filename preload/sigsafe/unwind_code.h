@@ -12,6 +12,8 @@
 
 /* Is there a call instruction right before address? Wrong guesses of a return address fail this. */
 bool unwind_code_after_call(uintptr_t address);
+/* ... and does it call through a register or memory, as all code must that runs code made at run time? */
+bool unwind_code_after_indirect_call(uintptr_t address);
 
 /* Is this the system call that returns from a signal handler: mov $15, %eax (or %rax); syscall? */
 bool unwind_code_is_sigreturn(uintptr_t pc);

@@ -259,7 +259,21 @@ static void forked(void)
 	start();
 }
 
-/* Modules loaded after the start are found in passing. */
+/* As the library does: what a module does when it is loaded is seen by tables that have it. */
+__attribute__((visibility("default"))) void *dlopen(const char *name, int flags)
+{
+	static void *(*real)(const char *, int);
+	void *handle;
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "dlopen");
+	handle = real(name, flags);
+	if (oracle.out)
+		modules_refresh();
+	return handle;
+}
+
+/* Modules loaded otherwise are found in passing. */
 static void *refresher(void *nothing)
 {
 	sigset_t all;

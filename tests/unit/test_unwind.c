@@ -387,6 +387,40 @@ static void code_without_a_table_is_crossed_by_frame_pointers(void)
 	unwind_forget();
 }
 
+static void walk_from_trap(int number, siginfo_t *info, void *context)
+{
+	struct unwind_registers registers;
+
+	registers_of(context, &registers);
+	walk_here(&registers);
+}
+
+/* push %rbp; push %rbx; mov $1, %ebp; sub $24, %rsp; int3; add $24, %rsp; pop %rbx; pop %rbp; ret */
+static void generated_code_without_frame_pointers_is_crossed_by_its_indirect_call(void)
+{
+	static const unsigned char code[] = { 0x55, 0x53, 0xbd, 1,    0,    0,	  0,
+					      0x48, 0x83, 0xec, 0x18, 0xcc, 0x48, 0x83,
+					      0xc4, 0x18, 0x5b, 0x5d, 0xc3 };
+	struct sigaction action = { .sa_sigaction = walk_from_trap, .sa_flags = SA_SIGINFO };
+	struct sigaction before;
+	unsigned char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uintptr_t here =
+		(uintptr_t)generated_code_without_frame_pointers_is_crossed_by_its_indirect_call;
+	void (*volatile made)(void);
+
+	memcpy(page, code, sizeof(code));
+	made = (void (*)(void))(uintptr_t)page;
+	sigaction(SIGTRAP, &action, &before);
+	made();
+	sigaction(SIGTRAP, &before, NULL);
+	/* (Here, compiled with frame pointers, nothing tells where the caller's was saved.) */
+	CHECK(frames[0].pc == (uintptr_t)page + 12);
+	CHECK(frame_count > 1 && frames[1].pc - here < 1024);
+	munmap(page, 4096);
+	unwind_forget();
+}
+
 __attribute__((noinline)) static int deep(int n)
 {
 	return n == 0 ? innermost(n) : deep(n - 1) + 1;
@@ -512,8 +546,12 @@ static void calls_are_told_from_other_code(void)
 		{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90 }, false },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		CHECK(unwind_code_after_call((uintptr_t)cases[i].bytes + 7) == cases[i].is_call);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uintptr_t end = (uintptr_t)cases[i].bytes + 7;
+
+		CHECK(unwind_code_after_call(end) == cases[i].is_call);
+		CHECK(unwind_code_after_indirect_call(end) == (cases[i].is_call && i > 0));
+	}
 	CHECK(!unwind_code_after_call(3));
 	CHECK(!unwind_code_after_call(0x100));
 	CHECK(!unwind_code_after_call(UINTPTR_MAX));
@@ -528,6 +566,7 @@ int main(void)
 		TAP_TEST(a_stack_made_by_makecontext_ends_complete),
 		TAP_TEST(a_thread_s_stack_ends_complete),
 		TAP_TEST(code_without_a_table_is_crossed_by_frame_pointers),
+		TAP_TEST(generated_code_without_frame_pointers_is_crossed_by_its_indirect_call),
 		TAP_TEST(a_deep_stack_is_cut_and_says_so),
 		TAP_TEST(limits_are_kept),
 		TAP_TEST(wild_registers_are_survived),
