@@ -19,7 +19,7 @@ PACKAGES="
 "
 
 # Programs that people often have from elsewhere than Debian: install the package only when the command is missing.
-COMMANDS="node:nodejs npm:npm"
+COMMANDS="node:nodejs npm:npm g++:g++"
 
 installed() {
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
