@@ -44,17 +44,22 @@ int ours_take_here(int fd, int *holder)
 	return -EMFILE;
 }
 
+static rlim_t ours_limit(void)
+{
+	struct rlimit limit = { .rlim_cur = 1024 };
+
+	raw_syscall4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit);
+	return limit.rlim_cur;
+}
+
 /* High numbers, but below the host's limit and below what our bitmap holds. */
 static int ours_move(int fd)
 {
-	struct rlimit limit = { .rlim_cur = 1024 };
-	int low;
+	rlim_t limit = ours_limit();
 
-	raw_syscall4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit);
-	if (limit.rlim_cur > OURS_BITS)
-		limit.rlim_cur = OURS_BITS;
-	low = (int)(limit.rlim_cur - limit.rlim_cur / 4);
-	return raw_fcntl(fd, F_DUPFD_CLOEXEC, low);
+	if (limit > OURS_BITS)
+		limit = OURS_BITS;
+	return raw_fcntl(fd, F_DUPFD_CLOEXEC, (int)(limit - limit / 4));
 }
 
 int ours_take(int fd, int *holder)
@@ -64,6 +69,11 @@ int ours_take(int fd, int *holder)
 	*holder = -1;
 	if (fd < 0)
 		return fd;
+	/* The lowest that is free is nearly the last: the host needs what is left more than we do. */
+	if ((rlim_t)fd >= ours_limit() - ours_limit() / 8) {
+		raw_close(fd);
+		return -EMFILE;
+	}
 	high = ours_move(fd);
 	if (high < 0)
 		return ours_take_here(fd, holder); /* a full table: a low number is better than none */

@@ -83,9 +83,9 @@ static int file_rename(const char *from, const char *to)
 {
 	int result = raw_renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
 
-	if (result != -EINVAL && result != -ENOSYS)
+	if (result != -EINVAL && result != -ENOSYS && result != -EPERM)
 		return result;
-	/* A file system that cannot refuse to replace: a hard link can. */
+	/* A file system that cannot refuse to replace, or a filter on new system calls: a hard link can. */
 	result = raw_linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
 	return result < 0 ? result : raw_unlinkat(AT_FDCWD, from, 0);
 }

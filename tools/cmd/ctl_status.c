@@ -85,6 +85,9 @@ static const char *clock_advice(int error)
 	case EPERM:
 		return "try sysctl kernel.perf_event_paranoid=2; in a container, --cap-add PERFMON and a "
 		       "seccomp profile that allows perf_event_open";
+	case EBUSY:
+	case EINVAL:
+		return "another tool has them for itself, or this kernel lacks the software clock; a timer serves";
 	case ENOSYS:
 		return "this kernel has no perf events, or a sandbox hides them";
 	case EMFILE:
