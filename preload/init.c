@@ -231,6 +231,8 @@ static void init_write_profile(const struct request *r, const struct stacks *sta
 	}
 	if (!job.scratch)
 		budget_give_back(&budget);
+	if (budget.lost)
+		control_lost();
 	sample_scratch_done(thread, job.scratch);
 	control_count(CONTROL_evicted_files, budget.evicted_files);
 	control_count(CONTROL_evicted_bytes, budget.evicted_bytes);

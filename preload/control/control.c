@@ -247,6 +247,10 @@ static int control_map(int fd)
 		return result;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
+	/* Whoever may write to it may cut it short, and what is mapped of it kills us then. */
+	if ((st.st_uid != 0 && st.st_uid != (uid_t)raw_syscall3(SYS_geteuid, 0, 0, 0)) ||
+	    st.st_mode & (S_IWGRP | S_IWOTH))
+		return -EPERM;
 	if (st.st_size < (off_t)sizeof(*mapped)) {
 		result = control_fill(fd, st.st_size);
 		if (result < 0)
@@ -299,6 +303,19 @@ void control_join(uint64_t now_ns)
 	if (fd >= 0)
 		raw_syscall3(SYS_flock, fd, LOCK_UN, 0);
 	ours_close(&fd);
+	__atomic_store_n(&joining, 0, __ATOMIC_RELEASE);
+}
+
+void control_lost(void)
+{
+	if (!__atomic_load_n(&joined, __ATOMIC_ACQUIRE) ||
+	    __atomic_exchange_n(&joining, 1, __ATOMIC_ACQUIRE))
+		return;
+	/* The old page stays mapped: other threads may be at it. */
+	slot = &private_page.processes[0];
+	page = &private_page;
+	page_inode = 0;
+	__atomic_store_n(&joined, false, __ATOMIC_RELEASE);
 	__atomic_store_n(&joining, 0, __ATOMIC_RELEASE);
 }
 

@@ -27,6 +27,9 @@ void control_configure(const struct control_settings *settings);
  * slot in it. Failing, it tries again at most once a second of requests. Cheap when done. */
 void control_join(uint64_t now_ns);
 
+/* The page's file is no longer where it was: somebody removed it. The next request makes another. */
+void control_lost(void);
+
 bool control_enabled(void);
 uint32_t control_rate(void);
 

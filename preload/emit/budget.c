@@ -45,7 +45,7 @@ static bool budget_path(const char *directory, const char *name, char path[PATH_
 }
 
 /* Opened for each use: a descriptor that stays could be closed by the host and be its own file then. */
-static int budget_open_queue(const struct budget *b, int *fd)
+static int budget_open_queue(struct budget *b, int *fd)
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -57,13 +57,13 @@ static int budget_open_queue(const struct budget *b, int *fd)
 	if (!budget_path(b->directory, CONTROL_NAME, path))
 		return -ENAMETOOLONG;
 	result = ours_take_here(raw_open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0), fd);
-	if (result < 0)
-		return result;
-	result = raw_fstat(*fd, &st);
+	if (result == 0)
+		result = raw_fstat(*fd, &st);
 	if (result == 0 && st.st_ino != b->queue_inode)
 		result = -ESTALE;
 	if (result < 0)
 		ours_close(fd);
+	b->lost |= result == -ENOENT || result == -ESTALE;
 	return result;
 }
 

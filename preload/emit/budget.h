@@ -21,6 +21,7 @@ struct budget {
 	uint64_t bytes;			       /* taken for this file, in blocks */
 	uint64_t evicted_files, evicted_bytes; /* out: removed for want of one or the other */
 	bool taken;
+	bool lost; /* out: the control file is not there any more, or another */
 	bool refused; /* out: there was no room */
 };
 

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "preload/directory.h"
 #include "preload/ours.h"
@@ -12,6 +14,15 @@
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1
 #endif
+
+/* A link that another user put there would have us write where that user wants. Root's are the administrator's. */
+static bool file_directory_is_foreign(const char *directory)
+{
+	struct stat st;
+
+	return raw_fstatat(AT_FDCWD, directory, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
+	       st.st_uid != 0 && st.st_uid != (uid_t)raw_syscall3(SYS_geteuid, 0, 0, 0);
+}
 
 int file_open(struct file *file, const char *directory, const char *temporary, void *buffer,
 	      size_t buffer_size)
@@ -32,6 +43,8 @@ int file_open(struct file *file, const char *directory, const char *temporary, v
 	file->path[len] = '/';
 	file->dir_len = len + 1;
 	memcpy(file->path + file->dir_len, temporary, name_len + 1);
+	if (file_directory_is_foreign(directory))
+		return file->error = -ELOOP;
 	fd = raw_open(file->path, flags, 0600);
 	if (fd == -ENOENT && directory_make(directory) == 0)
 		fd = raw_open(file->path, flags, 0600);

@@ -65,6 +65,8 @@ static const char *file_advice(int error)
 	case EACCES:
 	case EPERM:
 		return "let the server's user write to the directory";
+	case ELOOP:
+		return "the directory is a symbolic link of another user: name another one";
 	case EROFS:
 		return "choose a directory that can be written to";
 	case ENOENT:

@@ -1,0 +1,115 @@
+# The disk in trouble: the server's answers do not change, what could not be written is counted.
+load helpers
+
+setup() {
+	use_profiles
+	port=$(free_port)
+	mounted=
+}
+teardown() {
+	reap
+	[ -z "$mounted" ] || umount -l "$mounted"
+}
+
+# small_disk OPTIONS: mounts one as the output directory.
+small_disk() {
+	[ "$(id -u)" -eq 0 ] || skip "mounting needs root"
+	mkdir -p "$profiles"
+	mount -t tmpfs -o "$1" none "$profiles" 2>/dev/null || skip "mounting is not permitted"
+	mounted=$profiles
+}
+serve() {
+	spawn server "${preload[@]}" "$@" "$PROGRAMS/threaded_server" "$port" accept 2
+	server_up server "$port"
+}
+# answers N: the server answers N requests rightly and says nothing else.
+answers() {
+	local i
+	for i in $(seq "$1"); do
+		is "route=1 path=/r1/$i" "$(get "/r1/$i" | cut -d' ' -f1,2)"
+	done
+	is "" "$(grep -v '^route=' "$BATS_TEST_TMPDIR/server.log")" "the server's output has more:"
+}
+status() { "$REQPROF" ctl "$profiles" status --json; }
+decided() {
+	local n
+	n=$(status | jq '.totals | .files_written + .files_failed + .files_no_room')
+	[ "$n" -eq "$1" ] || { echo "$n decided, not $1"; return 1; }
+}
+
+@test "a disk that is full before the first request: the server serves" {
+	small_disk size=16k
+	dd if=/dev/zero of="$profiles/filler" bs=4k 2>/dev/null || true
+	serve
+	answers 6
+	is 0 "$(profile_count)"
+	rm "$profiles/filler"
+	umount "$profiles"
+	small_disk size=4m
+	# A page that can be made at last is made, at most a second later.
+	answers_and_has_page() { get /r1/again >/dev/null && [ -s "$profiles/reqprof.control" ]; }
+	retry answers_and_has_page
+	retry has_profiles 1
+}
+
+@test "a disk without room for more than half the control page: no half page is left, the server serves" {
+	small_disk size=64k
+	serve
+	answers 4
+	[ ! -s "$profiles/reqprof.control" ] || is "" "$(stat -c %s "$profiles/reqprof.control")"
+}
+
+@test "no more files may be made (inodes, as with a quota): counted, with the reason" {
+	small_disk size=8m,nr_inodes=8
+	serve
+	answers 20
+	retry decided 20
+	status | jq -e '.totals.files_written > 0 and .totals.files_failed > 0 and
+		.file_error.errno == 28 and (.file_error.advice | test("space"))'
+	is "$(status | jq .totals.files_written)" "$(profile_count)"
+	is "" "$(find "$profiles" -name '.reqprof-*')" "temporary files:"
+}
+
+@test "the directory is removed while the server runs: it is made again, with a control page" {
+	serve REQPROF_MAX_FILES=5
+	answers 3
+	retry has_profiles 3
+	rm -r "$profiles"
+	recovered() { get /r1/again >/dev/null && [ -e "$profiles/reqprof.control" ]; }
+	retry recovered
+	for _ in $(seq 12); do get /r1/more >/dev/null; done
+	retry has_profiles 5
+	within() { [ "$(status | jq .totals.files_written)" -ge 8 ] && [ "$(profile_count)" -eq 5 ]; }
+	retry within
+	is 5 "$(status | jq .budget.max_files)"
+}
+
+@test "profiles are removed while they are read: reqprof shows the others" {
+	serve REQPROF_MAX_FILES=10
+	spawn load bash -c "while :; do curl -s http://127.0.0.1:$port/r0/[1-50] >/dev/null; done"
+	retry has_profiles 10
+	local i
+	for i in $(seq 15); do
+		run "$REQPROF" ls "$profiles"
+		[ "$status" -eq 0 ] || [ "$status" -eq 3 ]
+		run "$REQPROF" report "$profiles"
+		[ "$status" -eq 0 ] || [ "$status" -eq 3 ]
+	done
+	stop "$load_pid"
+	run -0 "$REQPROF" ls "$profiles"
+}
+
+@test "a control page that somebody cuts short is no danger when it is read" {
+	serve
+	answers 1
+	retry has_profiles 1
+	stop "$server_pid"
+	truncate -s 100 "$profiles/reqprof.control"
+	run "$REQPROF" ctl "$profiles" status
+	[ "$status" -ne 0 ]
+	port=$(free_port)
+	serve
+	answers 2
+	retry has_profiles 3
+	is 2 "$(status | jq .totals.requests_seen)"
+}
