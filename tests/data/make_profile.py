@@ -17,7 +17,8 @@ COUNT may be COUNT/STATE with STATE one of truncated, unmerged, no-python, and C
 Stacks follow each other in time from 0 on in the order given; a wait's `at` moves no one.
 Without --wall the request took twice its user CPU time, or all that is given when that is more. What
 is left is the rest. --earlier writes what was written before waits were measured. --gzip compresses; --cut N keeps N bytes;
---flip N inverts byte N; --unmarked leaves out the check sum.
+--flip N inverts byte N; --unmarked leaves out the check sum, and --rewritten puts it where another tool that
+writes the file anew would: readers do not check it there.
 """
 import argparse
 import gzip
@@ -151,6 +152,7 @@ def main():
     parser.add_argument("--earlier", action="store_true")
     parser.add_argument("--gzip", action="store_true")
     parser.add_argument("--unmarked", action="store_true")
+    parser.add_argument("--rewritten", action="store_true")
     parser.add_argument("--cut", type=int)
     parser.add_argument("--flip", type=int)
     args = parser.parse_args()
@@ -224,6 +226,8 @@ def main():
     for key, value in facts.items():
         if value != "-":
             p.comment(key, value)
+    if args.rewritten:
+        p.comment("reqprof.whole", "0123456789abcdef")
     p.out += number(9, args.start) + number(10, wall) + number(12, PERIOD)
     at = 0
     left = wall
@@ -270,7 +274,7 @@ def main():
     if left > 0:
         p.sample(["[not on CPU or in the kernel]" if args.earlier else "[unaccounted]"],
                  (0, 0, 0, left), [] if args.earlier else [("state", "rest", None)])
-    if not args.unmarked:
+    if not args.unmarked and not args.rewritten:
         p.comment("reqprof.whole", check_sum(bytes(p.out)))
 
     data = bytes(p.out)

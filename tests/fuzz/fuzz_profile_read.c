@@ -1,9 +1,19 @@
-/* Any bytes as a profile file: both ways of reading, and all that has been read is touched. */
+/*
+ * Any bytes as a profile file: both ways of reading, and all that has been read is touched; then
+ * what the commands make of it: sums, views, waits and timelines, whose parts must still add up.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "format/profile.h"
+#include "tools/model/causes.h"
+#include "tools/model/load.h"
+#include "tools/model/spread.h"
+#include "tools/model/symbolize.h"
+#include "tools/model/timeline.h"
+#include "tools/model/totals.h"
+#include "tools/model/view.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
@@ -36,6 +46,70 @@ static void touch(const struct profile_in *p)
 		abort();
 }
 
+static void check_timeline(const struct model *m, uint32_t request)
+{
+	struct timeline *t = timeline_make(m, request);
+
+	for (size_t i = 0; i < t->n_threads; i++) {
+		int64_t at = 0;
+
+		for (size_t j = 0; j < t->threads[i].n_pieces; j++) {
+			const struct piece *p = &t->threads[i].pieces[j];
+
+			if (p->start_ns < at || p->length_ns <= 0)
+				abort();
+			at = p->start_ns + p->length_ns;
+		}
+		if (at > m->requests[request].wall_ns)
+			abort();
+	}
+	timeline_free(t);
+}
+
+static void check_waits(const struct model *m)
+{
+	size_t (*const by[])(const struct model *, struct wait_sum **) = {
+		waits_by_reason, waits_by_peer, waits_by_line, waits_by_holder
+	};
+	struct wait_sum *sums;
+	struct cause *causes;
+
+	for (size_t i = 0; i < sizeof(by) / sizeof(*by); i++) {
+		by[i](m, &sums);
+		free(sums);
+	}
+	causes_of(m, &causes);
+	free(causes);
+}
+
+/* The same file twice, so that it is merged as well. */
+static void use(const uint8_t *bytes, size_t len)
+{
+	struct model *m = model_new();
+	struct load_error error;
+	struct totals t;
+
+	if (!load_profile_bytes(m, "one", bytes, len, &error) &&
+	    !load_profile_bytes(m, "two", bytes, len, &error)) {
+		model_spread(m);
+		model_symbolize(m, NULL);
+		totals_of(m, &t);
+		if (t.wall_ns != t.user_ns + t.kernel_ns + t.wait_ns + t.runnable_ns + t.rest_ns ||
+		    t.wall_ns != 2 * m->requests[0].wall_ns)
+			abort();
+		for (int mode = VIEW_MIXED; mode <= VIEW_NATIVE; mode++) {
+			struct view *v = view_make_folded(m, (enum view_mode)mode);
+
+			if (v->nodes[0].total[PROFILE_WALL] != t.wall_ns)
+				abort();
+			view_free(v);
+		}
+		check_waits(m);
+		check_timeline(m, 0);
+	}
+	model_free(m);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct profile_error error;
@@ -46,6 +120,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		if (!profile_read(bytes, len, what, &p, &error)) {
 			touch(p);
 			profile_free(p);
+			if (what == PROFILE_READ_ALL)
+				use(bytes, len);
 		} else if (!error.reason || error.offset > len || p) {
 			abort();
 		}
