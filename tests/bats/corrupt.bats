@@ -36,15 +36,16 @@ each_command_complains() {
 	[[ $output == *route_1* ]]
 	complains 3 "$REQPROF" report --json "$profiles"
 	jq -e . <<<"$output" >/dev/null
+	complains 3 "$REQPROF" explain "$profiles"
 	local format
-	for format in pstats collapsed speedscope pprof; do
+	for format in pstats collapsed speedscope firefox pprof; do
 		complains 3 "$REQPROF" export -f "$format" -o "$out.$format" "$profiles"
 		[ -s "$out.$format" ]
 	done
 	# Alone: nothing to show.
 	complains 3 "$REQPROF" ls "$bad"
 	complains 3 "$REQPROF" report "$bad"
-	for format in pstats collapsed speedscope pprof; do
+	for format in pstats collapsed speedscope firefox pprof; do
 		complains 3 "$REQPROF" export -f "$format" -o "$out.alone.$format" "$bad"
 		[ ! -e "$out.alone.$format" ]
 	done
@@ -107,7 +108,7 @@ each_command_complains() {
 	for at in $(seq 0 $((size / 60 + 1)) $((size - 1))); do
 		cp "$one" "$bad"
 		printf '\xff' | dd of="$bad" bs=1 seek="$at" conv=notrunc status=none
-		for command in "ls --json" "report" "export -f pstats -o $out" "export -f collapsed -o $out"; do
+		for command in "ls --json" "report" "explain" "export -f firefox -o $out" "export -f collapsed -o $out"; do
 			# shellcheck disable=SC2086 # words of a command line
 			run timeout 20 "$REQPROF" $command "$bad"
 			[ "$status" -eq 0 ] || [ "$status" -eq 3 ] || {

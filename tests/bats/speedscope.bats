@@ -40,3 +40,18 @@ import_file() { node "$TESTS/clients/speedscope_import.js" "$BATS_FILE_TMPDIR/no
 		jq -e '[.[0].stacks | keys[] | select(test("sixty"))] | length > 0' "$BATS_TEST_TMPDIR/seen"
 	done
 }
+
+@test "speedscope reads timelines: waits as leaves of their exact length, a profile for each thread" {
+	waiting_profile "$BATS_TEST_TMPDIR/GET.waits.pprof"
+	"$REQPROF" export -f speedscope -o "$BATS_TEST_TMPDIR/out.json" "$BATS_TEST_TMPDIR/GET.waits.pprof"
+	import_file "$BATS_TEST_TMPDIR/out.json" >"$BATS_TEST_TMPDIR/seen"
+	jq -e '.[0].total == 300000000 and .[0].stacks["app;[wait: sleep]"] == 10000000
+		and .[0].stacks["app;User.orders;[wait: socket 127.0.0.1:5432 (recv)]"] == 80000000' "$BATS_TEST_TMPDIR/seen"
+	make_profile -o "$BATS_TEST_TMPDIR/GET.threads.pprof" --wall 100 --overlap 30 --stack '40@8369 /srv/app.py:1:app:6' \
+		--wait '90|lock||at=5,thread=8370|/srv/app.py:1:worker:9'
+	"$REQPROF" export -f speedscope -o "$BATS_TEST_TMPDIR/out.json" "$BATS_TEST_TMPDIR/GET.threads.pprof"
+	import_file "$BATS_TEST_TMPDIR/out.json" >"$BATS_TEST_TMPDIR/seen"
+	# Where a thread does nothing for the request there is nothing, and the time axis is the request's.
+	jq -e 'length == 2 and all(.[]; .total == 100000000) and (map(.stacks["worker;[wait: lock]"] // 0) | add) == 90000000' \
+		"$BATS_TEST_TMPDIR/seen"
+}
