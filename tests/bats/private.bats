@@ -7,7 +7,9 @@ setup() {
 		"$BATS_TEST_TMPDIR/.."
 	alice=(setpriv --reuid 54321 --regid 54321 --clear-groups)
 	mallory=(setpriv --reuid 54322 --regid 54322 --clear-groups)
-	"${alice[@]}" test -r "$LIBREQPROF" && "${alice[@]}" test -x "$REQPROF" || skip "others may not use $B"
+	if ! "${alice[@]}" test -r "$LIBREQPROF" || ! "${alice[@]}" test -x "$REQPROF"; then
+		skip "others may not use $B"
+	fi
 	shared=$BATS_TEST_TMPDIR/tmp # like /tmp
 	mkdir -m 1777 "$shared"
 	use_profiles "$shared/reqprof.out"
