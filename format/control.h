@@ -52,6 +52,8 @@ enum {
 	X(settings_wrong, "settings in the environment that make no sense: their defaults are used") \
 	X(samples, "stacks taken on the CPU") \
 	X(samples_incomplete, "stacks taken that are cut or lack a half") \
+	X(waits, "waits timed") \
+	X(lost_waits, "waits lost: the request's buffer was full") \
 	X(lost_buffer_full, "samples lost: the request's buffer was full") \
 	X(lost_nested, "samples lost: a signal came while one was being handled") \
 	X(lost_foreign, "signals ignored: not sent by our clock") \

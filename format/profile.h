@@ -77,7 +77,11 @@ enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, P
 #define PROFILE_KEY_END "reqprof.end"               /* complete, closed, next-request, aborted, upgraded */
 #define PROFILE_KEY_WALL_NS "reqprof.wall_ns"
 #define PROFILE_KEY_CPU_NS "reqprof.cpu_ns"         /* exact thread CPU time, user and kernel */
-/* wall = user + kernel + wait + runnable + rest - overlap, exactly. user + kernel is the thread CPU time. */
+/*
+ * wall = user + kernel + wait + runnable + rest - overlap, exactly. user + kernel is the thread CPU
+ * time. A short request has no sample or one too many; so when merging, add up samples * period and
+ * cpu_ns first: user is the smaller of the two sums, and kernel what is left of cpu_ns.
+ */
 #define PROFILE_KEY_USER_NS "reqprof.user_ns"       /* user CPU time as sampled, at most cpu_ns */
 #define PROFILE_KEY_KERNEL_NS "reqprof.kernel_ns"   /* cpu_ns - user_ns */
 #define PROFILE_KEY_WAIT_NS "reqprof.wait_ns"       /* off the CPU in blocking calls, the GIL's too */
@@ -95,6 +99,7 @@ enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, P
 #define PROFILE_KEY_SAMPLES "reqprof.samples"       /* number of stacks taken on the CPU */
 #define PROFILE_KEY_INCOMPLETE "reqprof.incomplete" /* of these, with a stack that is cut or lacks a half */
 #define PROFILE_KEY_LOST "reqprof.lost."            /* + reason = count; only those not zero */
+#define PROFILE_KEY_LOST_WAITS PROFILE_KEY_LOST "waits"
 #define PROFILE_KEY_TAIL "reqprof.tail_samples"     /* taken after the end of the response, not in the file */
 #define PROFILE_KEY_CLOCK "reqprof.clock"           /* perf-user, thread-timer, none */
 #define PROFILE_KEY_CLOCK_WHY "reqprof.clock_why"   /* when not perf-user: the call and error that decided it */
@@ -154,6 +159,7 @@ enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, P
 	X(CHILD, "child", "a child process to end") \
 	X(THREAD, "thread", "a thread to end") \
 	X(POLL, "poll", "one of several descriptors") \
+	X(QUEUE, "queue", "a thread: none worked for the request, it stood in a queue or an event loop") \
 	X(OTHER, "other", "something else: ON is the call")
 
 /* ---- writing: library and tests. No allocation, no locale, no stdio; safe in any thread. ---- */

@@ -92,9 +92,13 @@ static void init_began(struct request *r)
 		return;
 	}
 	r->profiled = true;
+	r->waits = settings.waits;
 	r->rate = control_rate();
 	control_count(CONTROL_requests_profiled, 1);
 	init_prepare(now);
+	/* Nobody works for it yet; our own preparations are no waiting of its. */
+	r->begun_tid = (uint32_t)raw_gettid();
+	r->idle_since_ns = init_now();
 }
 
 static void init_count_clock(const struct clock *clock)
@@ -105,6 +109,12 @@ static void init_count_clock(const struct clock *clock)
 		      1);
 	if (clock->kind != CLOCK_PERF_USER)
 		control_note_clock_error(-clock->error);
+}
+
+static void init_add_idle(struct request *r, uint64_t from_ns, uint64_t to_ns)
+{
+	if (to_ns > from_ns)
+		__atomic_fetch_add(&r->idle_ns, to_ns - from_ns, __ATOMIC_RELAXED);
 }
 
 static void init_note_thread(struct request *r, uint32_t tid)
@@ -124,9 +134,34 @@ static void init_note_thread(struct request *r, uint32_t tid)
 	}
 }
 
+/* When nobody works for an open request, it waits for a thread: in a queue, or in an event loop. */
+static void init_works(struct request *r)
+{
+	uint64_t since;
+
+	if (__atomic_fetch_add(&r->working, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	since = __atomic_exchange_n(&r->idle_since_ns, 0, __ATOMIC_ACQ_REL);
+	/* The thread that read it begins at once: what lies between is our own work. */
+	if (since && (r->threads > 1 || r->begun_tid != (uint32_t)raw_gettid() || r->cpu_ns))
+		init_add_idle(r, since, init_now());
+}
+
+static void init_rests(struct request *r)
+{
+	if (__atomic_sub_fetch(&r->working, 1, __ATOMIC_ACQ_REL) == 0)
+		__atomic_store_n(&r->idle_since_ns, init_now(), __ATOMIC_RELEASE);
+}
+
 static void init_resumed(struct request *r)
 {
-	struct sample_settings wanted = { control_rate(), settings.signal, settings.stacks };
+	struct sample_settings wanted = {
+		.rate = control_rate(),
+		.signal = settings.signal,
+		.stacks = settings.stacks,
+		.waits = settings.waits,
+		.wait_min_ns = (uint64_t)settings.wait_min_us * 1000,
+	};
 	bool made;
 	struct sample_thread *thread = sample_thread_get(&wanted, &made);
 
@@ -137,6 +172,14 @@ static void init_resumed(struct request *r)
 	if (made)
 		init_count_clock(&thread->clock);
 	init_note_thread(r, thread->tid);
+	init_works(r);
+	if (thread->holder) {
+		if (!thread->holder->state)
+			python_publish(&thread->handler.python,
+				       (uintptr_t)__builtin_frame_address(0),
+				       thread->handler.stack_high);
+		__atomic_store_n(&thread->holder->request, r, __ATOMIC_RELEASE);
+	}
 	r->clock = (int32_t)thread->clock.kind;
 	r->clock_error = thread->clock.error;
 	r->rate = thread->clock.rate;
@@ -157,11 +200,21 @@ static uint64_t init_untold(uint64_t *told, uint64_t now)
 static void init_paused(struct request *r)
 {
 	struct sample_thread *thread = sample_thread_self();
+	struct sample_used used;
 
-	if (!thread)
+	if (!thread || !thread->handler.target)
 		return;
-	__atomic_fetch_add(&r->cpu_ns, sample_stop(thread, (struct stacks **)&r->samples),
-			   __ATOMIC_RELAXED);
+	if (thread->holder)
+		__atomic_store_n(&thread->holder->request, NULL, __ATOMIC_RELEASE);
+	init_rests(r);
+	sample_stop(thread, (struct stacks **)&r->samples, &used);
+	__atomic_fetch_add(&r->cpu_ns, used.cpu_ns, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&r->queued_ns, used.usage.queued_ns, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&r->faults, used.usage.faults, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&r->major_faults, used.usage.major_faults, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&r->preempted, used.usage.preempted, __ATOMIC_RELAXED);
+	if (used.usage.queued_known)
+		r->queued_known = true;
 	/* Before its profile is written, which then knows the file; the next stacks are whole. */
 	if (thread->handler.module_missed) {
 		thread->handler.module_missed = false;
@@ -236,10 +289,12 @@ static void init_write_profile(const struct request *r, const struct stacks *sta
 	sample_scratch_done(thread, job.scratch);
 	control_count(CONTROL_evicted_files, budget.evicted_files);
 	control_count(CONTROL_evicted_bytes, budget.evicted_bytes);
-	control_count(CONTROL_samples, job.samples);
-	control_count(CONTROL_samples_incomplete, job.incomplete);
-	control_count(CONTROL_lost_buffer_full, job.lost);
-	control_count(CONTROL_lost_nested, job.nested);
+	control_count(CONTROL_samples, job.parts.samples);
+	control_count(CONTROL_samples_incomplete, job.parts.incomplete);
+	control_count(CONTROL_lost_buffer_full, job.parts.lost);
+	control_count(CONTROL_lost_nested, job.parts.nested);
+	control_count(CONTROL_waits, job.parts.waits);
+	control_count(CONTROL_lost_waits, job.parts.waits_lost);
 	if (result == 0) {
 		control_count(CONTROL_files_written, 1);
 	} else if (budget.refused) {

@@ -126,6 +126,9 @@ void settings_read(struct settings *settings)
 	settings->rate = settings_number(settings, ENV_RATE, ENV_RATE_MIN, ENV_RATE_MAX, ENV_RATE_DEFAULT);
 	settings->enabled = settings_number(settings, ENV_ENABLE, 0, 1, 1);
 	settings->signal = (int)settings_number(settings, ENV_SIGNAL, 34, 64, ENV_SIGNAL_DEFAULT);
+	settings->waits = settings_number(settings, ENV_WAITS, 0, 1, 1);
+	settings->wait_min_us = settings_number(settings, ENV_WAIT_MIN_US, 0, ENV_WAIT_MIN_US_MAX,
+						ENV_WAIT_MIN_US_DEFAULT);
 	stacks = getenv(ENV_STACKS);
 	if (stacks && strcmp(stacks, "python") == 0)
 		settings->stacks = HANDLER_PYTHON;

@@ -20,6 +20,8 @@ struct settings {
 	uint64_t max_files, max_bytes;
 	char keep[KEEP_TEXT_MAX];         /* a text that keep_parse takes */
 	char filter[FILTER_TEXT_MAX + 8]; /* one that filter_problem has nothing against */
+	bool waits;
+	uint32_t wait_min_us;
 	char directory[PATH_MAX]; /* absolute */
 };
 

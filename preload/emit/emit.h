@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "preload/emit/budget.h"
+#include "preload/emit/parts.h"
 #include "preload/sample/clock.h"
 #include "preload/sigsafe/stacks.h"
 #include "preload/track/request.h"
@@ -28,8 +29,7 @@ struct emit_job {
 	uint32_t kept;           /* enum keep_rule: why it is written */
 	struct budget *budget;   /* with room for one file taken; given back when there is no file in the end */
 	void *scratch; /* EMIT_SCRATCH bytes, page-aligned, content of no interest */
-	/* out */
-	uint64_t samples, incomplete, lost, nested, tail;
+	struct parts parts; /* out */
 };
 
 /* Writes the profile. 0, or -errno: then there is no file. */

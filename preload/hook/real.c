@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <string.h>
 
 /*
  * A function that this libc lacks (close_range before 2.34, epoll_pwait2 before 2.35): a program
@@ -39,7 +40,13 @@ pid_t (*libc_vfork)(void);
 
 static void *real_find(const char *name)
 {
-	void *found = dlsym(RTLD_NEXT, name);
+	void *found = NULL;
+
+	/* The conditions of glibc before 2.3.2 have another form, and dlsym may find those first. */
+	if (strncmp(name, "pthread_cond_", strlen("pthread_cond_")) == 0)
+		found = dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2");
+	if (!found)
+		found = dlsym(RTLD_NEXT, name);
 
 	return found ? found : (void *)real_missing;
 }

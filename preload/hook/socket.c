@@ -5,6 +5,7 @@
 
 #include "preload/hook/guard.h"
 #include "preload/hook/real.h"
+#include "preload/hook/waiting.h"
 #include "preload/ours.h"
 #include "preload/track/track.h"
 
@@ -53,9 +54,13 @@ EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 
 EXPORT int connect(int fd, const struct sockaddr *address, socklen_t len)
 {
-	int result = libc_connect(fd, address, len);
-	int saved = errno;
+	struct wait w;
+	int result, saved;
 
+	waiting_begin(&w);
+	result = libc_connect(fd, address, len);
+	waiting_connect(&w, address, len);
+	saved = errno;
 	if ((result == 0 || saved == EINPROGRESS) && hook_enter()) {
 		track_connected(fd);
 		hook_leave();
@@ -214,6 +219,11 @@ EXPORT int dup3(int fd, int to, int flags)
 	return copy;
 }
 
+static bool socket_fcntl_blocks(int command)
+{
+	return command == F_SETLKW || command == F_OFD_SETLKW;
+}
+
 static int socket_fcntl_done(int fd, int command, int result)
 {
 	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
@@ -230,6 +240,15 @@ EXPORT int fcntl(int fd, int command, ...)
 	va_start(list, command);
 	argument = va_arg(list, void *);
 	va_end(list);
+	if (socket_fcntl_blocks(command)) {
+		struct wait w;
+		int result;
+
+		waiting_begin(&w);
+		result = libc_fcntl(fd, command, argument);
+		waiting_lock_file(&w, fd);
+		return result;
+	}
 	return socket_fcntl_done(fd, command, libc_fcntl(fd, command, argument));
 }
 
@@ -241,6 +260,15 @@ EXPORT int fcntl64(int fd, int command, ...)
 	va_start(list, command);
 	argument = va_arg(list, void *);
 	va_end(list);
+	if (socket_fcntl_blocks(command)) {
+		struct wait w;
+		int result;
+
+		waiting_begin(&w);
+		result = libc_fcntl64(fd, command, argument);
+		waiting_lock_file(&w, fd);
+		return result;
+	}
 	return socket_fcntl_done(fd, command, libc_fcntl64(fd, command, argument));
 }
 

@@ -3,6 +3,7 @@
 
 #include "preload/hook/guard.h"
 #include "preload/hook/real.h"
+#include "preload/hook/waiting.h"
 #include "preload/track/track.h"
 
 /* No read of these moves the stream on. */
@@ -94,7 +95,12 @@ static void stream_message_received(int fd, const struct msghdr *message, ssize_
 
 EXPORT ssize_t read(int fd, void *buf, size_t size)
 {
-	ssize_t got = libc_read(fd, buf, size);
+	struct wait w;
+	ssize_t got;
+
+	waiting_begin(&w);
+	got = libc_read(fd, buf, size);
+	waiting_received(&w, fd, got);
 
 	stream_received(fd, buf, got);
 	return got;
@@ -102,7 +108,12 @@ EXPORT ssize_t read(int fd, void *buf, size_t size)
 
 EXPORT ssize_t __read_chk(int fd, void *buf, size_t size, size_t buf_size)
 {
-	ssize_t got = libc___read_chk(fd, buf, size, buf_size);
+	struct wait w;
+	ssize_t got;
+
+	waiting_begin(&w);
+	got = libc___read_chk(fd, buf, size, buf_size);
+	waiting_received(&w, fd, got);
 
 	stream_received(fd, buf, got);
 	return got;
@@ -110,7 +121,12 @@ EXPORT ssize_t __read_chk(int fd, void *buf, size_t size, size_t buf_size)
 
 EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
 {
-	ssize_t got = libc_readv(fd, parts, count);
+	struct wait w;
+	ssize_t got;
+
+	waiting_begin(&w);
+	got = libc_readv(fd, parts, count);
+	waiting_received(&w, fd, got);
 
 	stream_received_parts(fd, parts, (size_t)count, got);
 	return got;
@@ -118,7 +134,12 @@ EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
 
 EXPORT ssize_t recv(int fd, void *buf, size_t size, int flags)
 {
-	ssize_t got = libc_recv(fd, buf, size, flags);
+	struct wait w;
+	ssize_t got;
+
+	waiting_begin(&w);
+	got = libc_recv(fd, buf, size, flags);
+	waiting_received(&w, fd, got);
 
 	stream_received_flags(fd, buf, got, flags);
 	return got;
@@ -126,7 +147,12 @@ EXPORT ssize_t recv(int fd, void *buf, size_t size, int flags)
 
 EXPORT ssize_t __recv_chk(int fd, void *buf, size_t size, size_t buf_size, int flags)
 {
-	ssize_t got = libc___recv_chk(fd, buf, size, buf_size, flags);
+	struct wait w;
+	ssize_t got;
+
+	waiting_begin(&w);
+	got = libc___recv_chk(fd, buf, size, buf_size, flags);
+	waiting_received(&w, fd, got);
 
 	stream_received_flags(fd, buf, got, flags);
 	return got;
@@ -135,7 +161,12 @@ EXPORT ssize_t __recv_chk(int fd, void *buf, size_t size, size_t buf_size, int f
 EXPORT ssize_t recvfrom(int fd, void *buf, size_t size, int flags, struct sockaddr *from,
 			socklen_t *from_len)
 {
-	ssize_t got = libc_recvfrom(fd, buf, size, flags, from, from_len);
+	struct wait w;
+	ssize_t got;
+
+	waiting_begin(&w);
+	got = libc_recvfrom(fd, buf, size, flags, from, from_len);
+	waiting_received(&w, fd, got);
 
 	stream_received_flags(fd, buf, got, flags);
 	return got;
@@ -144,7 +175,12 @@ EXPORT ssize_t recvfrom(int fd, void *buf, size_t size, int flags, struct sockad
 EXPORT ssize_t __recvfrom_chk(int fd, void *buf, size_t size, size_t buf_size, int flags,
 			      struct sockaddr *from, socklen_t *from_len)
 {
-	ssize_t got = libc___recvfrom_chk(fd, buf, size, buf_size, flags, from, from_len);
+	struct wait w;
+	ssize_t got;
+
+	waiting_begin(&w);
+	got = libc___recvfrom_chk(fd, buf, size, buf_size, flags, from, from_len);
+	waiting_received(&w, fd, got);
 
 	stream_received_flags(fd, buf, got, flags);
 	return got;
@@ -152,7 +188,12 @@ EXPORT ssize_t __recvfrom_chk(int fd, void *buf, size_t size, size_t buf_size, i
 
 EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
-	ssize_t got = libc_recvmsg(fd, message, flags);
+	struct wait w;
+	ssize_t got;
+
+	waiting_begin(&w);
+	got = libc_recvmsg(fd, message, flags);
+	waiting_received(&w, fd, got);
 
 	stream_message_received(fd, message, got, flags);
 	return got;
@@ -161,7 +202,12 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
 		    struct timespec *timeout)
 {
-	int got = libc_recvmmsg(fd, messages, count, flags, timeout);
+	struct wait w;
+	int got;
+
+	waiting_begin(&w);
+	got = libc_recvmmsg(fd, messages, count, flags, timeout);
+	waiting_received(&w, fd, got);
 
 	for (int i = 0; i < got; i++)
 		stream_message_received(fd, &messages[i].msg_hdr, messages[i].msg_len, flags);
@@ -170,7 +216,12 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
 
 EXPORT ssize_t write(int fd, const void *buf, size_t size)
 {
-	ssize_t sent = libc_write(fd, buf, size);
+	struct wait w;
+	ssize_t sent;
+
+	waiting_begin(&w);
+	sent = libc_write(fd, buf, size);
+	waiting_sent(&w, fd);
 
 	stream_sent(fd, buf, sent);
 	return sent;
@@ -178,7 +229,12 @@ EXPORT ssize_t write(int fd, const void *buf, size_t size)
 
 EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
 {
-	ssize_t sent = libc_writev(fd, parts, count);
+	struct wait w;
+	ssize_t sent;
+
+	waiting_begin(&w);
+	sent = libc_writev(fd, parts, count);
+	waiting_sent(&w, fd);
 
 	stream_sent_parts(fd, parts, (size_t)count, sent);
 	return sent;
@@ -186,7 +242,12 @@ EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
 
 EXPORT ssize_t send(int fd, const void *buf, size_t size, int flags)
 {
-	ssize_t sent = libc_send(fd, buf, size, flags);
+	struct wait w;
+	ssize_t sent;
+
+	waiting_begin(&w);
+	sent = libc_send(fd, buf, size, flags);
+	waiting_sent(&w, fd);
 
 	if (!(flags & MSG_OOB))
 		stream_sent(fd, buf, sent);
@@ -196,7 +257,12 @@ EXPORT ssize_t send(int fd, const void *buf, size_t size, int flags)
 EXPORT ssize_t sendto(int fd, const void *buf, size_t size, int flags, const struct sockaddr *to,
 		      socklen_t to_len)
 {
-	ssize_t sent = libc_sendto(fd, buf, size, flags, to, to_len);
+	struct wait w;
+	ssize_t sent;
+
+	waiting_begin(&w);
+	sent = libc_sendto(fd, buf, size, flags, to, to_len);
+	waiting_sent(&w, fd);
 
 	if (!(flags & MSG_OOB))
 		stream_sent(fd, buf, sent);
@@ -205,7 +271,12 @@ EXPORT ssize_t sendto(int fd, const void *buf, size_t size, int flags, const str
 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	ssize_t sent = libc_sendmsg(fd, message, flags);
+	struct wait w;
+	ssize_t sent;
+
+	waiting_begin(&w);
+	sent = libc_sendmsg(fd, message, flags);
+	waiting_sent(&w, fd);
 
 	if (!(flags & MSG_OOB) && sent > 0)
 		stream_sent_parts(fd, message->msg_iov, message->msg_iovlen, sent);
@@ -214,7 +285,12 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 
 EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
-	int sent = libc_sendmmsg(fd, messages, count, flags);
+	struct wait w;
+	int sent;
+
+	waiting_begin(&w);
+	sent = libc_sendmmsg(fd, messages, count, flags);
+	waiting_sent(&w, fd);
 
 	for (int i = 0; i < sent; i++)
 		stream_sent_parts(fd, messages[i].msg_hdr.msg_iov, messages[i].msg_hdr.msg_iovlen,
@@ -224,7 +300,12 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 
 EXPORT ssize_t sendfile(int out, int in, off_t *offset, size_t size)
 {
-	ssize_t sent = libc_sendfile(out, in, offset, size);
+	struct wait w;
+	ssize_t sent;
+
+	waiting_begin(&w);
+	sent = libc_sendfile(out, in, offset, size);
+	waiting_sent(&w, out);
 
 	stream_sent(out, NULL, sent);
 	return sent;
@@ -232,7 +313,12 @@ EXPORT ssize_t sendfile(int out, int in, off_t *offset, size_t size)
 
 EXPORT ssize_t sendfile64(int out, int in, off64_t *offset, size_t size)
 {
-	ssize_t sent = libc_sendfile64(out, in, offset, size);
+	struct wait w;
+	ssize_t sent;
+
+	waiting_begin(&w);
+	sent = libc_sendfile64(out, in, offset, size);
+	waiting_sent(&w, out);
 
 	stream_sent(out, NULL, sent);
 	return sent;
@@ -241,7 +327,12 @@ EXPORT ssize_t sendfile64(int out, int in, off64_t *offset, size_t size)
 EXPORT ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t size,
 		      unsigned flags)
 {
-	ssize_t moved = libc_splice(in, in_offset, out, out_offset, size, flags);
+	struct wait w;
+	ssize_t moved;
+
+	waiting_begin(&w);
+	moved = libc_splice(in, in_offset, out, out_offset, size, flags);
+	waiting_sent(&w, out);
 
 	stream_received(in, NULL, moved);
 	stream_sent(out, NULL, moved);

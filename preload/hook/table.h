@@ -11,17 +11,48 @@
 #define REQPROF_HOOK_TABLE_H
 
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #define HOOK_TABLE(HOOK) \
+	/* lock.c: locks and threads. First: an allocator may want one while the rest is looked up */ \
+	HOOK(int, pthread_mutex_lock, (pthread_mutex_t * mutex), (mutex)) \
+	HOOK(int, pthread_mutex_timedlock, \
+	     (pthread_mutex_t * mutex, const struct timespec *deadline), (mutex, deadline)) \
+	HOOK(int, pthread_mutex_clocklock, \
+	     (pthread_mutex_t * mutex, clockid_t clock, const struct timespec *deadline), \
+	     (mutex, clock, deadline)) \
+	HOOK(int, pthread_rwlock_rdlock, (pthread_rwlock_t * lock), (lock)) \
+	HOOK(int, pthread_rwlock_wrlock, (pthread_rwlock_t * lock), (lock)) \
+	HOOK(int, pthread_cond_wait, (pthread_cond_t * condition, pthread_mutex_t *mutex), \
+	     (condition, mutex)) \
+	HOOK(int, pthread_cond_timedwait, \
+	     (pthread_cond_t * condition, pthread_mutex_t *mutex, const struct timespec *deadline), \
+	     (condition, mutex, deadline)) \
+	HOOK(int, pthread_cond_clockwait, \
+	     (pthread_cond_t * condition, pthread_mutex_t *mutex, clockid_t clock, \
+	      const struct timespec *deadline), \
+	     (condition, mutex, clock, deadline)) \
+	HOOK(int, sem_wait, (sem_t * semaphore), (semaphore)) \
+	HOOK(int, sem_timedwait, (sem_t * semaphore, const struct timespec *deadline), \
+	     (semaphore, deadline)) \
+	HOOK(int, sem_clockwait, \
+	     (sem_t * semaphore, clockid_t clock, const struct timespec *deadline), \
+	     (semaphore, clock, deadline)) \
+	HOOK(int, pthread_join, (pthread_t thread, void **result), (thread, result)) \
 	/* stream.c: bytes */ \
 	HOOK(ssize_t, read, (int fd, void *buf, size_t size), (fd, buf, size)) \
 	HOOK(ssize_t, __read_chk, (int fd, void *buf, size_t size, size_t buf_size), \
@@ -103,6 +134,68 @@
 	     (int fd, struct epoll_event *events, int max, const struct timespec *timeout, \
 	      const sigset_t *mask), \
 	     (fd, events, max, timeout, mask)) \
+	/* pause.c: time, children, names */ \
+	HOOK(int, nanosleep, (const struct timespec *time, struct timespec *left), (time, left)) \
+	HOOK(int, clock_nanosleep, \
+	     (clockid_t clock, int flags, const struct timespec *time, struct timespec *left), \
+	     (clock, flags, time, left)) \
+	HOOK(int, usleep, (useconds_t us), (us)) \
+	HOOK(unsigned, sleep, (unsigned seconds), (seconds)) \
+	HOOK(pid_t, wait, (int *status), (status)) \
+	HOOK(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, options)) \
+	HOOK(pid_t, wait3, (int *status, int options, struct rusage *usage), \
+	     (status, options, usage)) \
+	HOOK(pid_t, wait4, (pid_t pid, int *status, int options, struct rusage *usage), \
+	     (pid, status, options, usage)) \
+	HOOK(int, waitid, (idtype_t type, id_t id, siginfo_t *info, int options), \
+	     (type, id, info, options)) \
+	HOOK(int, system, (const char *command), (command)) \
+	HOOK(int, pclose, (FILE * stream), (stream)) \
+	HOOK(int, getaddrinfo, \
+	     (const char *node, const char *service, const struct addrinfo *hints, \
+	      struct addrinfo **results), \
+	     (node, service, hints, results)) \
+	HOOK(int, getnameinfo, \
+	     (const struct sockaddr *address, socklen_t len, char *host, socklen_t host_size, \
+	      char *service, socklen_t service_size, int flags), \
+	     (address, len, host, host_size, service, service_size, flags)) \
+	HOOK(struct hostent *, gethostbyname, (const char *name), (name)) \
+	HOOK(struct hostent *, gethostbyname2, (const char *name, int family), (name, family)) \
+	HOOK(int, gethostbyname_r, \
+	     (const char *name, struct hostent *entry, char *buf, size_t size, \
+	      struct hostent **found, int *error), \
+	     (name, entry, buf, size, found, error)) \
+	HOOK(int, gethostbyname2_r, \
+	     (const char *name, int family, struct hostent *entry, char *buf, size_t size, \
+	      struct hostent **found, int *error), \
+	     (name, family, entry, buf, size, found, error)) \
+	/* file.c: files, which may be on a slow disk, and their locks */ \
+	HOOK(ssize_t, pread, (int fd, void *buf, size_t size, off_t offset), \
+	     (fd, buf, size, offset)) \
+	HOOK(ssize_t, __pread_chk, (int fd, void *buf, size_t size, off_t offset, size_t buf_size), \
+	     (fd, buf, size, offset, buf_size)) \
+	HOOK(ssize_t, pread64, (int fd, void *buf, size_t size, off64_t offset), \
+	     (fd, buf, size, offset)) \
+	HOOK(ssize_t, __pread64_chk, \
+	     (int fd, void *buf, size_t size, off64_t offset, size_t buf_size), \
+	     (fd, buf, size, offset, buf_size)) \
+	HOOK(ssize_t, preadv, (int fd, const struct iovec *parts, int count, off_t offset), \
+	     (fd, parts, count, offset)) \
+	HOOK(ssize_t, preadv64, (int fd, const struct iovec *parts, int count, off64_t offset), \
+	     (fd, parts, count, offset)) \
+	HOOK(ssize_t, pwrite, (int fd, const void *buf, size_t size, off_t offset), \
+	     (fd, buf, size, offset)) \
+	HOOK(ssize_t, pwrite64, (int fd, const void *buf, size_t size, off64_t offset), \
+	     (fd, buf, size, offset)) \
+	HOOK(ssize_t, pwritev, (int fd, const struct iovec *parts, int count, off_t offset), \
+	     (fd, parts, count, offset)) \
+	HOOK(ssize_t, pwritev64, (int fd, const struct iovec *parts, int count, off64_t offset), \
+	     (fd, parts, count, offset)) \
+	HOOK(int, fsync, (int fd), (fd)) \
+	HOOK(int, fdatasync, (int fd), (fd)) \
+	HOOK(int, flock, (int fd, int operation), (fd, operation)) \
+	HOOK(int, lockf, (int fd, int command, off_t len), (fd, command, len)) \
+	HOOK(int, lockf64, (int fd, int command, off64_t len), (fd, command, len)) \
 	HOOK(int, epoll_ctl, (int epoll_fd, int command, int fd, struct epoll_event *event), \
 	     (epoll_fd, command, fd, event)) \
 	/* signal.c: our signal's action and mask bit */ \
@@ -147,6 +240,14 @@
 	ALIAS(__sigaction, sigaction) \
 	ALIAS(bsd_signal, signal) \
 	ALIAS(ssignal, signal) \
+	ALIAS(__nanosleep, nanosleep) \
+	ALIAS(__wait, wait) \
+	ALIAS(__waitpid, waitpid) \
+	ALIAS(__pread64, pread64) \
+	ALIAS(__pwrite64, pwrite64) \
+	ALIAS(__pthread_mutex_lock, pthread_mutex_lock) \
+	ALIAS(__pthread_rwlock_rdlock, pthread_rwlock_rdlock) \
+	ALIAS(__pthread_rwlock_wrlock, pthread_rwlock_wrlock) \
 	ALIAS(__sysv_signal, sysv_signal)
 
 #endif

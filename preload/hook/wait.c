@@ -3,7 +3,7 @@
 
 #include "preload/hook/guard.h"
 #include "preload/hook/real.h"
-#include "preload/sample/sample.h"
+#include "preload/hook/waiting.h"
 #include "preload/sigsafe/peek.h"
 #include "preload/track/track.h"
 
@@ -52,37 +52,54 @@ static void wait_epoll(int fd)
 	errno = saved;
 }
 
-/* errno is the wait's. */
-static void wait_done(bool held)
-{
-	int saved = errno;
+/* What a select waits for: its sets say something else afterwards. */
+struct wait_set {
+	unsigned count;
+	int fd;
+	bool sends;
+};
 
-	if (held)
-		sample_wait_done();
-	errno = saved;
+static void wait_look(const struct wait *w, struct wait_set *set, int count, const fd_set *read_set,
+		      const fd_set *write_set)
+{
+	*set = (struct wait_set){ 0, -1, false };
+	if (!waiting_timed(w))
+		return;
+	read_set = wait_readable(read_set);
+	write_set = wait_readable(write_set);
+	for (int fd = 0; fd < count && fd < FD_SETSIZE; fd++) {
+		bool reads = read_set && FD_ISSET(fd, read_set);
+		bool writes = write_set && FD_ISSET(fd, write_set);
+
+		if (!reads && !writes)
+			continue;
+		set->count++;
+		set->fd = fd;
+		set->sends = !reads;
+	}
 }
 
 EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-	bool held;
+	struct wait w;
 	int result;
 
 	wait_poll(fds, count);
-	held = sample_wait_begins();
+	waiting_begin(&w);
 	result = libc_poll(fds, count, timeout);
-	wait_done(held);
+	waiting_poll(&w, fds, count);
 	return result;
 }
 
 EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t fds_size)
 {
-	bool held;
+	struct wait w;
 	int result;
 
 	wait_poll(fds, count);
-	held = sample_wait_begins();
+	waiting_begin(&w);
 	result = libc___poll_chk(fds, count, timeout, fds_size);
-	wait_done(held);
+	waiting_poll(&w, fds, count);
 	return result;
 }
 
@@ -91,14 +108,13 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 {
 	sigset_t storage;
 	const sigset_t *during;
-	bool held;
+	struct wait w;
 	int result;
 
 	wait_poll(fds, count);
-	during = sample_wait_mask(mask, &storage);
-	held = !mask && sample_wait_begins();
+	during = waiting_begin_masked(&w, mask, &storage);
 	result = libc_ppoll(fds, count, timeout, during);
-	wait_done(held);
+	waiting_poll(&w, fds, count);
 	return result;
 }
 
@@ -107,27 +123,28 @@ EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *
 {
 	sigset_t storage;
 	const sigset_t *during;
-	bool held;
+	struct wait w;
 	int result;
 
 	wait_poll(fds, count);
-	during = sample_wait_mask(mask, &storage);
-	held = !mask && sample_wait_begins();
+	during = waiting_begin_masked(&w, mask, &storage);
 	result = libc___ppoll_chk(fds, count, timeout, during, fds_size);
-	wait_done(held);
+	waiting_poll(&w, fds, count);
 	return result;
 }
 
 EXPORT int select(int count, fd_set *read_set, fd_set *write_set, fd_set *except_set,
 		  struct timeval *timeout)
 {
-	bool held;
+	struct wait_set set;
+	struct wait w;
 	int result;
 
 	wait_select(count, read_set, write_set);
-	held = sample_wait_begins();
+	waiting_begin(&w);
+	wait_look(&w, &set, count, read_set, write_set);
 	result = libc_select(count, read_set, write_set, except_set, timeout);
-	wait_done(held);
+	waiting_set(&w, set.count, set.fd, set.sends);
 	return result;
 }
 
@@ -136,26 +153,27 @@ EXPORT int pselect(int count, fd_set *read_set, fd_set *write_set, fd_set *excep
 {
 	sigset_t storage;
 	const sigset_t *during;
-	bool held;
+	struct wait_set set;
+	struct wait w;
 	int result;
 
 	wait_select(count, read_set, write_set);
-	during = sample_wait_mask(mask, &storage);
-	held = !mask && sample_wait_begins();
+	during = waiting_begin_masked(&w, mask, &storage);
+	wait_look(&w, &set, count, read_set, write_set);
 	result = libc_pselect(count, read_set, write_set, except_set, timeout, during);
-	wait_done(held);
+	waiting_set(&w, set.count, set.fd, set.sends);
 	return result;
 }
 
 EXPORT int epoll_wait(int fd, struct epoll_event *events, int max, int timeout)
 {
-	bool held;
+	struct wait w;
 	int result;
 
 	wait_epoll(fd);
-	held = sample_wait_begins();
+	waiting_begin(&w);
 	result = libc_epoll_wait(fd, events, max, timeout);
-	wait_done(held);
+	waiting_kind(&w, WAIT_POLL, "epoll");
 	return result;
 }
 
@@ -164,14 +182,13 @@ EXPORT int epoll_pwait(int fd, struct epoll_event *events, int max, int timeout,
 {
 	sigset_t storage;
 	const sigset_t *during;
-	bool held;
+	struct wait w;
 	int result;
 
 	wait_epoll(fd);
-	during = sample_wait_mask(mask, &storage);
-	held = !mask && sample_wait_begins();
+	during = waiting_begin_masked(&w, mask, &storage);
 	result = libc_epoll_pwait(fd, events, max, timeout, during);
-	wait_done(held);
+	waiting_kind(&w, WAIT_POLL, "epoll");
 	return result;
 }
 
@@ -180,14 +197,13 @@ EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int max,
 {
 	sigset_t storage;
 	const sigset_t *during;
-	bool held;
+	struct wait w;
 	int result;
 
 	wait_epoll(fd);
-	during = sample_wait_mask(mask, &storage);
-	held = !mask && sample_wait_begins();
+	during = waiting_begin_masked(&w, mask, &storage);
 	result = libc_epoll_pwait2(fd, events, max, timeout, during);
-	wait_done(held);
+	waiting_kind(&w, WAIT_POLL, "epoll");
 	return result;
 }
 

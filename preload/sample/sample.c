@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "preload/sample/holders.h"
 #include "preload/sample/mask.h"
 #include "preload/sample/signal.h"
 #include "preload/sigsafe/raw.h"
@@ -22,10 +23,12 @@ struct sample_thread *sample_thread_self(void)
 static void sample_thread_free(struct sample_thread *thread)
 {
 	clock_close(&thread->clock);
+	usage_close(&thread->usage_source);
 	/* From here on a late tick finds nobody. */
 	handler_self = NULL;
 	__asm__ volatile("" ::: "memory");
 	stacks_free(thread->spare);
+	holders_release(thread->holder);
 	if (thread->scratch)
 		raw_munmap(thread->scratch, SAMPLE_SCRATCH);
 	raw_munmap(thread, sizeof(*thread));
@@ -79,7 +82,12 @@ static struct sample_thread *sample_thread_make(const struct sample_settings *se
 	thread->tid = (uint32_t)raw_gettid();
 	thread->clock.fd = -1;
 	thread->handler.mode = settings->stacks;
+	thread->handler.waits = settings->waits;
+	thread->handler.wait_min_ns = settings->wait_min_ns;
 	thread->handler.stack_high = sample_stack_end();
+	thread->holder = holders_claim();
+	if (thread->holder)
+		thread->handler.python.published = &thread->holder->state;
 	handler_self = &thread->handler;
 	if (end_key_made)
 		pthread_setspecific(end_key, thread);
@@ -113,7 +121,7 @@ struct sample_thread *sample_thread_get(const struct sample_settings *settings, 
 	return thread;
 }
 
-static uint64_t sample_cpu_ns(void)
+uint64_t sample_cpu_ns(void)
 {
 	struct timespec now;
 
@@ -138,11 +146,15 @@ static struct stacks *sample_take_target(struct sample_thread *thread, struct st
 bool sample_start(struct sample_thread *thread, struct stacks **list)
 {
 	struct stacks *target = sample_take_target(thread, list);
+	struct timespec now;
 
 	if (!target)
 		return false;
 	python_touch(&thread->handler.python);
-	thread->cpu_start_ns = sample_cpu_ns();
+	usage_read(&thread->usage_source, &thread->usage_start);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	thread->mark_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	thread->cpu_start_ns = thread->mark_cpu_ns = sample_cpu_ns();
 	__atomic_store_n(&thread->handler.target, target, __ATOMIC_RELEASE);
 	if (!mask_given_up())
 		clock_run(&thread->clock);
@@ -157,16 +169,19 @@ static bool sample_listed(struct stacks **list, const struct stacks *target)
 	return false;
 }
 
-uint64_t sample_stop(struct sample_thread *thread, struct stacks **list)
+void sample_stop(struct sample_thread *thread, struct stacks **list, struct sample_used *used)
 {
 	struct stacks *target = thread->handler.target;
+	struct usage now;
 
+	*used = (struct sample_used){ 0 };
 	if (!target)
-		return 0;
+		return;
 	clock_stop(&thread->clock);
 	__atomic_store_n(&thread->handler.target, NULL, __ATOMIC_RELEASE);
 	if (!sample_listed(list, target)) {
-		if (target->n_samples || target->lost || target->nested) {
+		if (target->n_samples || target->lost || target->nested || target->waits.count ||
+		    target->waits.lost) {
 			target->next = __atomic_load_n(list, __ATOMIC_ACQUIRE);
 			while (!__atomic_compare_exchange_n(list, &target->next, target, false,
 							    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
@@ -177,7 +192,9 @@ uint64_t sample_stop(struct sample_thread *thread, struct stacks **list)
 			stacks_free(target);
 		}
 	}
-	return sample_cpu_ns() - thread->cpu_start_ns;
+	usage_read(&thread->usage_source, &now);
+	used->usage = usage_since(&thread->usage_start, &now);
+	used->cpu_ns = sample_cpu_ns() - thread->cpu_start_ns;
 }
 
 void *sample_scratch(struct sample_thread *thread)
@@ -216,48 +233,17 @@ void sample_discard(struct sample_thread *thread, struct stacks *list)
 	}
 }
 
-static bool sample_ticks_in_kernel(void)
-{
-	const struct sample_thread *thread = sample_thread_self();
-
-	return thread && thread->handler.target && thread->clock.kind == CLOCK_THREAD_TIMER;
-}
-
-bool sample_wait_begins(void)
-{
-	uint64_t bit;
-
-	if (!sample_ticks_in_kernel())
-		return false;
-	bit = UINT64_C(1) << (signal_number() - 1);
-	return raw_sigprocmask(SIG_BLOCK, &bit, NULL) == 0;
-}
-
-void sample_wait_done(void)
-{
-	uint64_t bit = UINT64_C(1) << (signal_number() - 1);
-
-	raw_sigprocmask(SIG_UNBLOCK, &bit, NULL);
-}
-
-const sigset_t *sample_wait_mask(const sigset_t *mask, sigset_t *storage)
-{
-	if (!mask || !sample_ticks_in_kernel())
-		return mask;
-	*storage = *mask;
-	sigaddset(storage, signal_number());
-	return storage;
-}
-
 void sample_postfork_child(void)
 {
 	struct sample_thread *thread = sample_thread_self();
 
 	signal_postfork_child();
+	holders_postfork_child(thread ? thread->holder : NULL);
 	if (!thread)
 		return;
 	/* The descriptor was closed with all of ours; timers are not inherited. */
 	thread->clock = (struct clock){ .fd = -1 };
+	thread->usage_source = (struct usage_source){ 0 };
 	thread->handler.target = NULL;
 	thread->handler.inside = false;
 	thread->tid = (uint32_t)raw_gettid();

@@ -9,6 +9,8 @@
 #include <stdint.h>
 
 #include "preload/sample/clock.h"
+#include "preload/sample/holders.h"
+#include "preload/sample/usage.h"
 #include "preload/sigsafe/handler.h"
 #include "preload/sigsafe/stacks.h"
 
@@ -19,6 +21,10 @@ struct sample_thread {
 	uint32_t tid;
 	struct stacks *spare;     /* an empty tree for the next request */
 	uint64_t cpu_start_ns;
+	struct usage_source usage_source;
+	struct usage usage_start;
+	uint64_t mark_ns, mark_cpu_ns; /* the last reading of the CPU clock, and when: see wait.h */
+	struct holder *holder;         /* NULL: no room */
 	uint64_t late_told, foreign_told; /* what of the handler's counts has been reported */
 	void *scratch;            /* see sample_scratch */
 };
@@ -29,6 +35,8 @@ struct sample_settings {
 	uint32_t rate;
 	int signal; /* preferred number */
 	enum handler_stacks stacks;
+	bool waits;
+	uint64_t wait_min_ns;
 };
 
 /* The calling thread's, made at its first request; NULL when there is no memory. *made says whether it was made now. */
@@ -41,8 +49,12 @@ void sample_on_thread_end(void (*ends)(void));
 /* Starts sampling this thread into stacks of *list, an atomic list that belongs to a request: a
  * tree that this thread put there before is used again. False: no memory, nothing started. */
 bool sample_start(struct sample_thread *thread, struct stacks **list);
-/* Stops; puts the tree on the list if it has samples. Returns the thread's CPU time since the start, ns. */
-uint64_t sample_stop(struct sample_thread *thread, struct stacks **list);
+/* Stops; puts the tree on the list if there is anything in it. What the thread used since the start. */
+struct sample_used {
+	uint64_t cpu_ns;
+	struct usage usage;
+};
+void sample_stop(struct sample_thread *thread, struct stacks **list, struct sample_used *used);
 
 /* SAMPLE_SCRATCH bytes for whoever writes a profile on this thread: reserved at first use, the
  * thread's own. thread NULL: a new one each time. NULL when there is no memory. */
@@ -52,15 +64,8 @@ void sample_scratch_done(struct sample_thread *thread, void *scratch);
 /* Gives a request's trees back. */
 void sample_discard(struct sample_thread *thread, struct stacks *list);
 
-/*
- * Around a wait that a signal would end early (poll, select, epoll_wait are not restarted). Perf
- * events never tick in the kernel and need nothing; a thread timer may, so its signal is blocked
- * meanwhile. True: sample_wait_done must follow. With a mask of the host's, use sample_wait_mask instead.
- */
-bool sample_wait_begins(void);
-void sample_wait_done(void);
-/* The host's mask for the time of the wait, with our signal added in *storage if need be. */
-const sigset_t *sample_wait_mask(const sigset_t *mask, sigset_t *storage);
+/* CPU time of the calling thread, ns: a system call. */
+uint64_t sample_cpu_ns(void);
 
 /* In a forked child: the thread has no clock any more; its next request opens one. */
 void sample_postfork_child(void);

@@ -63,16 +63,14 @@ static size_t handler_merge(struct handler_thread *self, uintptr_t sp, size_t n_
 	return depth;
 }
 
-static void handler_sample(struct handler_thread *self, const ucontext_t *context)
+/* The stack with these registers, as keys, leaf first. Returns its depth. */
+static size_t handler_walk(struct handler_thread *self, const struct unwind_registers *registers,
+			   size_t *n_native, uint32_t *flags)
 {
-	struct unwind_registers registers;
-	struct timespec now;
-	size_t n_native = 0, n_python = 0, depth;
-	uint32_t flags = 0;
-	uintptr_t sp, high = self->stack_high;
+	size_t n_python = 0, depth;
+	uintptr_t sp = registers->r[7], high = self->stack_high;
 
-	handler_registers(&registers, context);
-	sp = registers.r[7];
+	*n_native = 0;
 	/* On another stack (sigaltstack, coroutine): its end is not known, so every read is checked. */
 	if (sp >= high || high - sp > STACK_TRUSTED)
 		high = 0;
@@ -81,30 +79,100 @@ static void handler_sample(struct handler_thread *self, const ucontext_t *contex
 							self->frames, PYTHON_MAX, &n_python);
 
 		if (result == PYTHON_BROKEN || result == PYTHON_CUT)
-			flags |= STACK_NO_PYTHON;
+			*flags |= STACK_NO_PYTHON;
 	}
 	if (self->mode != HANDLER_PYTHON || n_python == 0) {
 		const struct module_table *modules = modules_acquire();
 		enum unwind_end end = UNWIND_NO_MODULE;
 
 		if (modules)
-			n_native = unwind_stack_again(&self->memo, modules, &registers,
-						      sp - RED_ZONE, high, self->native,
-						      UNWIND_MAX, &end);
+			*n_native = unwind_stack_again(&self->memo, modules, registers,
+						       sp - RED_ZONE, high, self->native,
+						       UNWIND_MAX, &end);
 		else
-			self->native[n_native++] = (struct unwind_frame){ registers.pc, sp, true };
+			self->native[(*n_native)++] =
+				(struct unwind_frame){ registers->pc, sp, true };
 		modules_release(modules);
 		if (end != UNWIND_COMPLETE)
-			flags |= STACK_TRUNCATED;
+			*flags |= STACK_TRUNCATED;
 		if (end == UNWIND_NO_MODULE)
 			self->module_missed = true;
 	}
-	depth = handler_merge(self, sp, n_native, n_python, &flags);
+	depth = handler_merge(self, sp, *n_native, n_python, flags);
 	if (self->mode == HANDLER_PYTHON)
-		flags &= STACK_NO_PYTHON;
+		*flags &= STACK_NO_PYTHON;
+	return depth;
+}
+
+/* A sample of the stack in self->keys. */
+static void handler_add(struct handler_thread *self, size_t depth, uint32_t flags)
+{
+	struct timespec now;
+
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	stacks_add(self->target, self->keys, depth,
 		   (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, flags);
+}
+
+static void handler_sample(struct handler_thread *self, const ucontext_t *context)
+{
+	struct unwind_registers registers;
+	size_t n_native;
+	uint32_t flags = 0;
+
+	handler_registers(&registers, context);
+	handler_add(self, handler_walk(self, &registers, &n_native, &flags), flags);
+}
+
+/* The innermost frames of a wait are our own wrappers: not the host's stack. How many? */
+static size_t handler_own_frames(const struct handler_thread *self, size_t depth)
+{
+	const struct module_table *modules = modules_acquire();
+	const struct module *ours = modules ? modules_find(modules, (uintptr_t)handler_here) : NULL;
+	size_t n = 0;
+
+	while (ours && n < depth && !(self->keys[n] & STACKS_KEY_PYTHON)) {
+		uintptr_t pc = (uintptr_t)(self->keys[n] & ~STACKS_KEY_EXACT);
+
+		if (pc < ours->start || pc > ours->end)
+			break;
+		n++;
+	}
+	modules_release(modules);
+	return n;
+}
+
+uint32_t handler_here(struct handler_thread *self, uint32_t *flags)
+{
+	struct unwind_registers registers = { 0 };
+	size_t n_native, depth, own;
+	uint32_t node;
+
+	*flags = 0;
+	self->inside = true;
+	__asm__ volatile("leaq 0f(%%rip), %%rax\n"
+			 "0:	movq %%rax, %0\n"
+			 "	movq %%rbx, %1\n"
+			 "	movq %%rbp, %2\n"
+			 "	movq %%rsp, %3\n"
+			 "	movq %%r12, %4\n"
+			 "	movq %%r13, %5\n"
+			 "	movq %%r14, %6\n"
+			 "	movq %%r15, %7\n"
+			 : "=m"(registers.pc), "=m"(registers.r[3]), "=m"(registers.r[6]),
+			   "=m"(registers.r[7]), "=m"(registers.r[12]), "=m"(registers.r[13]),
+			   "=m"(registers.r[14]), "=m"(registers.r[15])
+			 :
+			 : "rax", "memory");
+	depth = handler_walk(self, &registers, &n_native, flags);
+	own = handler_own_frames(self, depth);
+	node = stacks_node(self->target, self->keys + own, depth - own);
+	/* A tick came in the middle: it is for what the thread was doing, which is this. */
+	while (__atomic_exchange_n(&self->deferred, false, __ATOMIC_RELAXED))
+		handler_add(self, depth, *flags);
+	__asm__ volatile("" ::: "memory");
+	self->inside = false;
+	return node;
 }
 
 /* The host may have timers and descriptors that send our number, too. */
@@ -131,7 +199,9 @@ void handler_tick(int number, siginfo_t *info, void *context)
 	} else if (self && !self->target) {
 		self->late++;
 	} else if (self && self->inside) {
-		self->target->nested++;
+		if (self->deferred)
+			self->target->nested++;
+		self->deferred = true;
 	} else if (self && ++self->ticks >= self->every) {
 		self->ticks = 0;
 		self->inside = true;

@@ -18,11 +18,14 @@ enum handler_stacks { HANDLER_MIXED, HANDLER_PYTHON, HANDLER_NATIVE };
 /* A thread's half of sampling. Made and changed by the sample room on the same thread. */
 struct handler_thread {
 	struct stacks *target;   /* where samples go; NULL: none are wanted. Changed only by the thread itself */
-	bool inside;
+	bool inside;             /* the thread walks its own stack: handler_here */
+	bool deferred;           /* a tick came meanwhile */
 	bool module_missed;      /* a pc in no known module: one may have been loaded since they were looked at */
 	uint8_t mode;            /* enum handler_stacks */
 	bool clock_is_timer;
 	int clock_id;            /* by which the signals of the thread's clock are known: si_fd or si_timerid */
+	bool waits;              /* are waits timed? */
+	uint64_t wait_min_ns;    /* shorter ones are added up */
 	uint32_t every, ticks;   /* each every-th signal is a sample; signals since the last one */
 	uintptr_t stack_high;    /* end of the thread's stack */
 	uint64_t late;           /* ticks with no target */
@@ -43,5 +46,12 @@ extern void (*handler_foreign)(int number, siginfo_t *info, void *context);
 
 /* For sigaction (SA_SIGINFO | SA_RESTART, all signals masked). */
 void handler_tick(int number, siginfo_t *info, void *context);
+
+/*
+ * Not from the handler: the calling thread's own stack, without our frames, as a node of its target,
+ * which must not be NULL. STACKS_ROOT when there was no room. *flags: enum stack_flags. Used where
+ * a wrapper found that it had waited.
+ */
+uint32_t handler_here(struct handler_thread *self, uint32_t *flags);
 
 #endif

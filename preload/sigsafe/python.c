@@ -152,6 +152,27 @@ const char *python_version(void)
 	return answer ? answer->text : "none";
 }
 
+/* ---- the GIL ---- */
+
+/*
+ * All conditions inside _PyRuntime are the GIL's: its own, and that of a forced switch. Who holds
+ * it stands before the first of them, in all versions (research on CPython's frames, section 11).
+ */
+enum { GIL_CONDITION = 32, GIL_LAST_HOLDER = 8 };
+
+bool python_is_gil(const void *condition, uintptr_t *holder)
+{
+	const struct answer *answer = __atomic_load_n(&python.current, __ATOMIC_ACQUIRE);
+	uintptr_t at = (uintptr_t)condition;
+
+	if (!answer || answer->state != RUNTIME_READY || at < answer->runtime.variables ||
+	    at - answer->runtime.variables >= answer->runtime.variables_size)
+		return false;
+	if (!peek_word(at - GIL_CONDITION + GIL_LAST_HOLDER, holder))
+		*holder = 0;
+	return true;
+}
+
 /* ---- walking ---- */
 
 void python_touch(struct python_thread *thread)
@@ -163,6 +184,26 @@ void python_touch(struct python_thread *thread)
 	if (answer->runtime.layout->touch)
 		answer->runtime.this_thread();
 	__atomic_store_n(&thread->touched, answer, __ATOMIC_RELEASE);
+}
+
+static void publish(const struct python_thread *thread, uintptr_t state)
+{
+	if (thread->published)
+		__atomic_store_n(thread->published, state, __ATOMIC_RELAXED);
+}
+
+void python_publish(struct python_thread *thread, uintptr_t sp, uintptr_t stack_high)
+{
+	const struct answer *answer = __atomic_load_n(&python.current, __ATOMIC_ACQUIRE);
+	const struct c_stack stack = { sp, stack_high };
+	uintptr_t state;
+
+	if (!answer || answer->state != RUNTIME_READY || stack_high <= sp ||
+	    stack_high - sp > STACK_LEN_MAX)
+		return;
+	state = thread_find(&answer->runtime, thread, &stack);
+	if (state)
+		publish(thread, state);
 }
 
 enum python_result python_walk(struct python_thread *thread, uintptr_t sp, uintptr_t stack_high,
@@ -181,6 +222,7 @@ enum python_result python_walk(struct python_thread *thread, uintptr_t sp, uintp
 	state = thread_find(&answer->runtime, thread, &stack);
 	if (!state)
 		return PYTHON_NONE;
+	publish(thread, state);
 	if (answer->runtime.layout->chain == CHAIN_HEAP)
 		return walk_heap_frames(&answer->runtime, state, &stack, frames, max, n);
 	return walk_stack_frames(&answer->runtime, state, &stack, frames, max, n);

@@ -47,6 +47,7 @@ struct python_thread {
 	uintptr_t interpreters; /* how many had been made when all were last searched */
 	unsigned wait;          /* samples to let pass before searching again */
 	const void *touched;    /* the interpreter that python_touch asked */
+	uintptr_t *published;   /* where others look for this thread's state; NULL: nowhere */
 };
 
 /* Outside the handler, on the thread that is to be sampled, whenever that begins: without it some
@@ -56,5 +57,12 @@ void python_touch(struct python_thread *thread);
 /* From the handler: sp is the interrupted stack pointer, stack_high the end of this thread's stack. */
 enum python_result python_walk(struct python_thread *thread, uintptr_t sp, uintptr_t stack_high,
 			       struct python_frame *frames, size_t max, size_t *n);
+
+/* Of the calling thread, whose stack pointer is sp: finds its thread state and publishes it, as each walk does. Not from the handler. */
+void python_publish(struct python_thread *thread, uintptr_t sp, uintptr_t stack_high);
+
+/* Is this condition variable the GIL's? Any thread, any time; a compare. Then *holder is the thread
+ * state that has the GIL, or had it last; 0 when there is none. */
+bool python_is_gil(const void *condition, uintptr_t *holder);
 
 #endif

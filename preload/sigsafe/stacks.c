@@ -9,8 +9,9 @@ enum {
 	SAMPLES_BYTES = STACKS_SAMPLES_MAX * sizeof(struct stack_sample),
 	NODES_BYTES = STACKS_NODES_MAX * sizeof(struct stack_node),
 	INDEX_BYTES = STACKS_SLOTS_MAX * sizeof(uint32_t),
-	STACKS_BYTES = HEADER_BYTES + SAMPLES_BYTES + NODES_BYTES + INDEX_BYTES,
+	STACKS_BYTES = HEADER_BYTES + SAMPLES_BYTES + NODES_BYTES + INDEX_BYTES + WAITS_BYTES,
 	KEEP_NODES = 16384, /* what a reused tree may keep in memory: 256 KiB of nodes */
+	KEEP_WAITS = 2048,
 };
 
 struct stacks *stacks_new(void)
@@ -24,6 +25,7 @@ struct stacks *stacks_new(void)
 	s->samples = (struct stack_sample *)(memory + HEADER_BYTES);
 	s->nodes = (struct stack_node *)(memory + HEADER_BYTES + SAMPLES_BYTES);
 	s->index = (uint32_t *)(memory + HEADER_BYTES + SAMPLES_BYTES + NODES_BYTES);
+	waits_place(&s->waits, memory + HEADER_BYTES + SAMPLES_BYTES + NODES_BYTES + INDEX_BYTES);
 	stacks_reset(s, 0);
 	return s;
 }
@@ -38,10 +40,13 @@ void stacks_reset(struct stacks *s, uint32_t tid)
 {
 	if (s->n_nodes > s->nodes_high)
 		s->nodes_high = s->n_nodes;
-	if (s->nodes_high > KEEP_NODES) {
-		raw_madvise(s->samples, SAMPLES_BYTES + NODES_BYTES + INDEX_BYTES, MADV_DONTNEED);
-		s->nodes_high = 0;
+	if (s->waits.count > s->waits_high)
+		s->waits_high = s->waits.count;
+	if (s->nodes_high > KEEP_NODES || s->waits_high > KEEP_WAITS) {
+		raw_madvise(s->samples, STACKS_BYTES - HEADER_BYTES, MADV_DONTNEED);
+		s->nodes_high = s->waits_high = 0;
 	}
+	waits_reset(&s->waits);
 	s->next = NULL;
 	s->tid = tid;
 	s->n_samples = s->lost = s->incomplete = s->nested = 0;
@@ -110,21 +115,31 @@ static uint32_t stacks_child(struct stacks *s, uint32_t parent, uint64_t key)
 	return node;
 }
 
+uint32_t stacks_node(struct stacks *s, const uint64_t *keys, size_t depth)
+{
+	uint32_t node = STACKS_ROOT;
+
+	for (size_t i = depth; i-- > 0;) {
+		node = stacks_child(s, node, keys[i]);
+		if (node == STACKS_ROOT)
+			break;
+	}
+	return node;
+}
+
 bool stacks_add(struct stacks *s, const uint64_t *keys, size_t depth, uint64_t at_ns,
 		uint32_t flags)
 {
-	uint32_t node = STACKS_ROOT;
+	uint32_t node;
 
 	if (s->n_samples == STACKS_SAMPLES_MAX) {
 		s->lost++;
 		return false;
 	}
-	for (size_t i = depth; i-- > 0;) {
-		node = stacks_child(s, node, keys[i]);
-		if (node == STACKS_ROOT) {
-			s->lost++;
-			return false;
-		}
+	node = stacks_node(s, keys, depth);
+	if (node == STACKS_ROOT && depth > 0) {
+		s->lost++;
+		return false;
 	}
 	s->samples[s->n_samples++] = (struct stack_sample){ at_ns, node, flags };
 	s->incomplete += flags != 0;

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "preload/sigsafe/waits.h"
+
 enum {
 	STACKS_NODES_MAX = 131072,
 	STACKS_SAMPLES_MAX = 65536, /* a minute of CPU at 997 samples a second */
@@ -62,12 +64,14 @@ struct stacks {
 	uint32_t incomplete; /* samples with a flag */
 	uint32_t nested;     /* ticks that came inside the handler */
 	uint32_t nodes_high; /* most nodes ever used: memory that has been touched */
+	uint32_t waits_high; /* most waits */
 	struct stack_sample *samples;
 	struct stack_node *nodes;
 	uint32_t *index;
+	struct waits waits; /* what the thread waited for meanwhile; not the handler's */
 };
 
-/* Reserves one (about 4 MiB of address space, a few pages touched). NULL when refused. Not from a handler. */
+/* Reserves one (about 5 MiB of address space, a few pages touched). NULL when refused. Not from a handler. */
 struct stacks *stacks_new(void);
 void stacks_free(struct stacks *s);
 /* Empty again, for this thread. Gives memory back that only an unusually long request needed. */
@@ -76,5 +80,8 @@ void stacks_reset(struct stacks *s, uint32_t tid);
 /* From the handler: keys leaf first. False (and counted) when there is no room. */
 bool stacks_add(struct stacks *s, const uint64_t *keys, size_t depth, uint64_t at_ns,
 		uint32_t flags);
+/* The same without a sample: the node of this stack, STACKS_ROOT when there is no room (not counted). The
+ * thread's own handler must be kept out meanwhile. */
+uint32_t stacks_node(struct stacks *s, const uint64_t *keys, size_t depth);
 
 #endif

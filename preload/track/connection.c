@@ -24,6 +24,17 @@ void request_ref(struct request *r)
 	__atomic_fetch_add(&r->refs, 1, __ATOMIC_RELAXED);
 }
 
+bool request_try_ref(struct request *r)
+{
+	uint32_t refs = __atomic_load_n(&r->refs, __ATOMIC_ACQUIRE);
+
+	while (refs > 0)
+		if (__atomic_compare_exchange_n(&r->refs, &refs, refs + 1, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			return true;
+	return false;
+}
+
 void request_unref(struct request *r)
 {
 	if (r && __atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) == 0)

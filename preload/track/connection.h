@@ -88,6 +88,9 @@ void connection_end(struct request *r, enum request_end end, uint64_t end_ns,
 struct request *request_new(void);
 void request_ref(struct request *r);
 void request_unref(struct request *r); /* NULL is fine */
+/* Of a request that is merely known to have been one: false when nobody has a reference any more. Its
+ * memory may be another request's by then: look again, at what named it, afterwards. */
+bool request_try_ref(struct request *r);
 void connection_postfork_child(void);
 
 #endif

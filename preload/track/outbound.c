@@ -5,7 +5,7 @@
 void outbound_start(struct outbound *o, struct request *request)
 {
 	o->probe = NULL;
-	o->judged = false;
+	o->judged = o->asked = false;
 	o->sniffed = 0;
 	o->request = request;
 	request_ref(request);

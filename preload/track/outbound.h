@@ -15,6 +15,7 @@ struct outbound {
 	bool judged;
 	uint8_t sniffed; /* bytes of sniff, while no protocol is known: heads are written in parts */
 	uint8_t sniff[WIRE_SNIFF_MAX];
+	bool asked; /* something was sent, and nothing received since */
 };
 
 /* All with the endpoint locked. */

@@ -70,6 +70,15 @@ struct request {
 	uint64_t cpu_ns;                /* atomic sum over threads */
 	uint32_t tids[4];               /* atomic: the first threads that worked for it */
 	uint32_t threads;               /* atomic: how many of them */
+	uint64_t queued_ns;             /* atomic sum: its threads were ready to run, and no CPU was free */
+	uint64_t faults, major_faults, preempted; /* atomic sums over threads */
+	bool queued_known;
+	bool waits;                     /* waits were timed */
+	uint64_t arrived_ns;            /* how long its first bytes lay in the socket before they were read; 0: not known */
+	uint32_t working;               /* atomic: threads that work for it at this moment */
+	uint64_t idle_since_ns;         /* atomic: when the last of them put it down; 0: never yet */
+	uint32_t begun_tid;             /* the thread that its first byte was read on */
+	uint64_t idle_ns;               /* atomic sum: nobody worked for it, from its start to its end */
 	uint32_t rate;
 	int32_t clock;                  /* enum clock_kind of the last thread that worked for it */
 	int32_t clock_error;

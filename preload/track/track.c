@@ -362,6 +362,8 @@ static void track_outbound_io(int fd, slot_value value, const void *bytes, size_
 	 */
 	if (sent && self.current && track_over(o->request))
 		outbound_rebind(o, self.current);
+	if (sent)
+		o->asked = true;
 	r = o->request;
 	if (r)
 		request_ref(r);
@@ -375,6 +377,36 @@ static void track_outbound_io(int fd, slot_value value, const void *bytes, size_
 		r->role = REQUEST_PROXY;
 	}
 	track_take_up(r);
+}
+
+enum track_side track_side(int fd)
+{
+	slot_value value = slots_get(fd);
+
+	if (value == SLOT_ACCEPTED)
+		return TRACK_CLIENT;
+	if (value == SLOT_OUTBOUND)
+		return TRACK_PEER;
+	if (value < SLOT_POINTER_MIN)
+		return TRACK_OTHER;
+	return ((struct endpoint *)value)->kind == ENDPOINT_OUTBOUND ? TRACK_PEER : TRACK_CLIENT;
+}
+
+bool track_answered(int fd)
+{
+	slot_value value = slots_get(fd);
+	struct outbound *o;
+	bool answered;
+
+	if (value < SLOT_POINTER_MIN || ((struct endpoint *)value)->kind != ENDPOINT_OUTBOUND)
+		return false;
+	o = (struct outbound *)track_lock(fd, value);
+	if (!o)
+		return false;
+	answered = o->asked && self.current && o->request == self.current;
+	o->asked = false;
+	spin_unlock(&o->endpoint.lock);
+	return answered;
 }
 
 static void track_connection_io(int fd, slot_value value, const void *bytes, size_t len, bool sent)

@@ -77,6 +77,13 @@ void track_thread_ends(void);
 /* The profiled request that the calling thread works for, or NULL. */
 struct request *track_current(void);
 
+/* What is at the other end of this descriptor? */
+enum track_side { TRACK_OTHER, TRACK_CLIENT, TRACK_PEER };
+enum track_side track_side(int fd);
+/* Something was just received on fd. True when that answers what was sent on it before, for the
+ * current request: a round trip. Once for each. Call it before track_received. */
+bool track_answered(int fd);
+
 /* In a forked child: open requests are the parent's. Returns how many this thread was working for (0 or 1). */
 unsigned track_postfork_child(void);
 

@@ -24,7 +24,7 @@ serve() {
 	is thread-timer "$(all_facts | jq -r '.["reqprof.clock"]' | sort -u)"
 	all_facts | jq -e '.["reqprof.clock_why"] | test("perf_event_open")' >/dev/null
 	# The timer ticks no faster than the kernel's own clock: fewer samples, each for a longer time.
-	"$PYTHON" "$TESTS/clients/check_routes.py" "$answers" "$profiles" 5
+	"$PYTHON" "$TESTS/clients/check_routes.py" --ticks "$answers" "$profiles" 5
 }
 
 @test "without perf events and timers each request still has its profile, without samples" {

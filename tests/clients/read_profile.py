@@ -17,6 +17,9 @@ SAMPLE_TYPES = [("samples", "count"), ("cpu", "nanoseconds"),
 NUMBERS = {
     "reqprof.version", "reqprof.wall_ns", "reqprof.cpu_ns", "reqprof.wait_ns", "reqprof.rest_ns",
     "reqprof.samples", "reqprof.incomplete", "reqprof.rate", "reqprof.path_bytes",
+    "reqprof.user_ns", "reqprof.kernel_ns", "reqprof.gil_ns", "reqprof.runnable_ns",
+    "reqprof.overlap_ns", "reqprof.wait_count", "reqprof.round_trips", "reqprof.page_faults",
+    "reqprof.major_faults", "reqprof.preempted", "reqprof.queued_ns", "reqprof.tail_samples",
     "reqprof.threads", "http.response.status_code", "process.pid", "thread.id",
 }
 
@@ -167,10 +170,34 @@ class Profile:
         stacks = sum(s["values"][0] for s in self.samples)
         if stacks != facts["reqprof.samples"]:
             raise Malformed("%d samples, not %d" % (stacks, facts["reqprof.samples"]))
-        rest = (facts["reqprof.wall_ns"] - stacks * self.period_ns
-                - facts.get("reqprof.wait_ns", 0))
-        if rest != facts["reqprof.rest_ns"]:
-            raise Malformed("rest_ns is %d, not %d" % (facts["reqprof.rest_ns"], rest))
+        parts = (facts["reqprof.user_ns"] + facts["reqprof.kernel_ns"] + facts["reqprof.wait_ns"]
+                 + facts.get("reqprof.runnable_ns", 0) + facts["reqprof.rest_ns"]
+                 - facts.get("reqprof.overlap_ns", 0))
+        if parts != facts["reqprof.wall_ns"]:
+            raise Malformed("the parts make %d, not %d" % (parts, facts["reqprof.wall_ns"]))
+        if facts["reqprof.user_ns"] + facts["reqprof.kernel_ns"] != facts["reqprof.cpu_ns"]:
+            raise Malformed("user and kernel are not the CPU time")
+        waits = sum(s["values"][2] for s in self.samples)
+        if waits != facts["reqprof.wait_ns"]:
+            raise Malformed("waits add up to %d, not %d" % (waits, facts["reqprof.wait_ns"]))
+        self.check_states()
+
+    def check_states(self):
+        """What each kind of sample may hold, and that waits name their kind twice."""
+        for sample in self.samples:
+            count, cpu, wait, _ = sample["values"]
+            labels = sample["labels"]
+            state = labels.get("state")
+            if (count == 1) != (state is None):
+                raise Malformed("state %s with %d stacks" % (state, count))
+            if wait and state != "wait":
+                raise Malformed("%d ns of wait in state %s" % (wait, state))
+            if cpu and state not in (None, "kernel"):
+                raise Malformed("%d ns of CPU in state %s" % (cpu, state))
+            if state == "wait":
+                leaf = "[wait: %s]" % " ".join(filter(None, (labels["wait"], labels.get("wait.on"))))
+                if sample["frames"][0]["name"] != leaf:
+                    raise Malformed("%s is not %s" % (sample["frames"][0]["name"], leaf))
 
 
 def main(arguments):

@@ -173,6 +173,10 @@ static int check_settings(const struct options_spec *spec)
 		status = check_environment(spec, ENV_MIN_MS, 0, ENV_MIN_MS_MAX);
 	if (status == OPTIONS_GO_ON)
 		status = check_environment(spec, ENV_EVERY, 1, INT_MAX);
+	if (status == OPTIONS_GO_ON)
+		status = check_environment(spec, ENV_WAITS, 0, 1);
+	if (status == OPTIONS_GO_ON)
+		status = check_environment(spec, ENV_WAIT_MIN_US, 0, ENV_WAIT_MIN_US_MAX);
 	return status == OPTIONS_GO_ON ? check_stacks(spec) : status;
 }
 
@@ -180,9 +184,9 @@ int cmd_run(int argc, char **argv)
 {
 	const char *directory = NULL;
 	char library[PATH_MAX];
-	long rate = 0, signal = 0;
+	long rate = 0, signal = 0, wait_min_us = -1;
 	int stacks = -1, status;
-	bool off = false;
+	bool off = false, no_waits = false;
 	long min_ms = -1, every = 0;
 	struct wish wishes[WISHES] = {
 		[WISH_KEEP] = { "--keep", ENV_KEEP, wishes_check_keep, NULL },
@@ -216,6 +220,11 @@ int cmd_run(int argc, char **argv)
 		  0, 0 },
 		{ OPTION_CHOICE, 0, "stacks", NULL, &stacks, "Which stacks to take; default mixed.",
 		  stacks_names, 0, 0 },
+		{ OPTION_FLAG, 0, "no-waits", NULL, &no_waits,
+		  "Do not time what requests wait for; only sample.", NULL, 0, 0 },
+		{ OPTION_NUMBER, 0, "wait-min-us", "N", &wait_min_us,
+		  "Waits shorter than this are added up, without a stack; default 200.", NULL, 0,
+		  ENV_WAIT_MIN_US_MAX },
 		{ OPTION_NUMBER, 0, "signal", "N", &signal,
 		  "The real-time signal to use, should the server need ours; default 50.", NULL, 34,
 		  64 },
@@ -247,6 +256,10 @@ int cmd_run(int argc, char **argv)
 		set_number(ENV_SIGNAL, signal);
 	if (off)
 		set_number(ENV_ENABLE, 0);
+	if (no_waits)
+		set_number(ENV_WAITS, 0);
+	if (wait_min_us >= 0)
+		set_number(ENV_WAIT_MIN_US, wait_min_us);
 	if (stacks >= 0)
 		setenv(ENV_STACKS, stacks_names[stacks], 1);
 	if (min_ms >= 0)

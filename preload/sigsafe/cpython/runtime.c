@@ -10,22 +10,23 @@ enum { INTERPRETERS_MAX = 1024, LIST_ATTEMPTS = 5 };
 struct names {
 	uintptr_t variables, version, version_text, code, generator, coroutine, async_generator,
 		text, frame, none, this_thread;
+	size_t variables_size;
 };
 
 static bool names_find(struct names *names)
 {
 	const struct symbol symbols[] = {
-		{ "_PyRuntime", &names->variables },
-		{ "Py_Version", &names->version },
-		{ "Py_GetVersion", &names->version_text },
-		{ "PyCode_Type", &names->code },
-		{ "PyGen_Type", &names->generator },
-		{ "PyCoro_Type", &names->coroutine },
-		{ "PyAsyncGen_Type", &names->async_generator },
-		{ "PyUnicode_Type", &names->text },
-		{ "PyFrame_Type", &names->frame },
-		{ "_Py_NoneStruct", &names->none },
-		{ "PyGILState_GetThisThreadState", &names->this_thread },
+		{ "_PyRuntime", &names->variables, &names->variables_size },
+		{ "Py_Version", &names->version, NULL },
+		{ "Py_GetVersion", &names->version_text, NULL },
+		{ "PyCode_Type", &names->code, NULL },
+		{ "PyGen_Type", &names->generator, NULL },
+		{ "PyCoro_Type", &names->coroutine, NULL },
+		{ "PyAsyncGen_Type", &names->async_generator, NULL },
+		{ "PyUnicode_Type", &names->text, NULL },
+		{ "PyFrame_Type", &names->frame, NULL },
+		{ "_Py_NoneStruct", &names->none, NULL },
+		{ "PyGILState_GetThisThreadState", &names->this_thread, NULL },
 	};
 
 	return symbols_find("Py_GetVersion", symbols, sizeof(symbols) / sizeof(symbols[0]));
@@ -127,6 +128,7 @@ enum runtime_state runtime_find(struct runtime *runtime, const char **reason)
 	if (!version_read(runtime, &names))
 		return RUNTIME_ASLEEP;
 	runtime->variables = names.variables;
+	runtime->variables_size = names.variables_size;
 	runtime->code_type = names.code;
 	runtime->text_type = names.text;
 	runtime->frame_type = names.frame;

@@ -16,6 +16,7 @@ struct runtime {
 	const struct cpython_layout *layout; /* NULL: none found, or one we cannot read */
 	struct cpython_layout given;	     /* what layout points at when the build describes itself */
 	uintptr_t variables;		     /* _PyRuntime */
+	size_t variables_size;
 	uintptr_t code_type, text_type, frame_type, none;
 	uintptr_t generator_types[RUNTIME_GENERATORS];
 	uintptr_t (*this_thread)(void); /* PyGILState_GetThisThreadState */

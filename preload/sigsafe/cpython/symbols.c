@@ -58,8 +58,8 @@ static bool symbol_usable(const ElfW(Sym) * symbol)
 	return symbol->st_shndx != SHN_UNDEF && (type == STT_OBJECT || type == STT_FUNC);
 }
 
-/* 0 when the module does not define it. */
-static uintptr_t table_find(const struct table *table, const char *name)
+/* 0 when the module does not define it. size may be NULL. */
+static uintptr_t table_find(const struct table *table, const char *name, size_t *size)
 {
 	uint32_t hash = hash_name(name), buckets, first, words, shift, index;
 	const uint64_t *bloom;
@@ -88,8 +88,11 @@ static uintptr_t table_find(const struct table *table, const char *name)
 		const ElfW(Sym) *symbol = &table->symbols[index];
 
 		if ((other | 1) == (hash | 1) && symbol_usable(symbol) &&
-		    strcmp(table->names + symbol->st_name, name) == 0)
+		    strcmp(table->names + symbol->st_name, name) == 0) {
+			if (size)
+				*size = symbol->st_size;
 			return table->bias + symbol->st_value;
+		}
 		if (other & 1)
 			return 0;
 	}
@@ -112,14 +115,14 @@ static int search_module(struct dl_phdr_info *info, size_t size, void *argument)
 		search->main = table;
 		search->past_main = true;
 	}
-	if (!table_find(&table, search->anchor))
+	if (!table_find(&table, search->anchor, NULL))
 		return 0;
 	for (size_t i = 0; i < search->count; i++) {
 		const struct symbol *symbol = &search->symbols[i];
 
-		*symbol->address = table_find(&search->main, symbol->name);
+		*symbol->address = table_find(&search->main, symbol->name, symbol->size);
 		if (!*symbol->address)
-			*symbol->address = table_find(&table, symbol->name);
+			*symbol->address = table_find(&table, symbol->name, symbol->size);
 	}
 	return 1;
 }

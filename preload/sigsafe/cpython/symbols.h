@@ -20,6 +20,7 @@ struct symbols_epoch symbols_epoch(void);
 struct symbol {
 	const char *name;
 	uintptr_t *address; /* set to 0 when nothing defines it */
+	size_t *size;	    /* of the object; may be NULL */
 };
 
 /*

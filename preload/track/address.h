@@ -1,6 +1,6 @@
 /* Network addresses as text, without stdio or locale. */
-#ifndef REQPROF_EMIT_ADDRESS_H
-#define REQPROF_EMIT_ADDRESS_H
+#ifndef REQPROF_TRACK_ADDRESS_H
+#define REQPROF_TRACK_ADDRESS_H
 
 #include <stdbool.h>
 

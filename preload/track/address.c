@@ -1,4 +1,4 @@
-#include "preload/emit/address.h"
+#include "preload/track/address.h"
 
 #include <arpa/inet.h>
 #include <string.h>

@@ -1,0 +1,36 @@
+/*
+ * What the wall time of a request is made of, from what was sampled, timed and counted. All in
+ * nanoseconds; wall = user + kernel + wait + runnable + rest - overlap, exactly.
+ */
+#ifndef REQPROF_EMIT_PARTS_H
+#define REQPROF_EMIT_PARTS_H
+
+#include <stdint.h>
+
+#include "preload/sigsafe/stacks.h"
+#include "preload/track/request.h"
+
+struct parts {
+	int64_t wall, user, kernel, cpu, wait, runnable, rest, overlap;
+	int64_t gil, idle; /* of wait: for the GIL, and for a thread to work for it */
+	uint64_t samples, incomplete, lost, nested;
+	uint64_t tail; /* samples after the end of the response: not the request's */
+	uint64_t waits, waits_lost, trips;
+};
+
+/* period_ns: user CPU time that a sample stands for. */
+void parts_of(const struct request *r, const struct stacks *stacks, int64_t period_ns,
+	      struct parts *parts);
+
+/* Of a wait, what lies before the end of the response. */
+uint64_t parts_wait_ns(const struct request *r, const struct wait_record *wait);
+
+/* Wall values in proportion, so that they add up to wall though the parts are more: one after the other. */
+struct parts_share {
+	int64_t whole, wall; /* overlapping parts together, and what they become */
+	int64_t taken, given;
+};
+void parts_share_start(const struct parts *parts, struct parts_share *share);
+int64_t parts_share_next(struct parts_share *share, int64_t ns);
+
+#endif

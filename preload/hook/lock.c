@@ -1,0 +1,247 @@
+/*
+ * Locks, and the ends of threads. A lock that is free costs a look at a thread-local more; the clock
+ * is read where it is not. Waiting for Python's GIL is waiting for a condition inside _PyRuntime.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "preload/hook/guard.h"
+#include "preload/hook/real.h"
+#include "preload/hook/waiting.h"
+#include "preload/sample/holders.h"
+#include "preload/sigsafe/python.h"
+#include "preload/track/connection.h"
+
+/* Has it been had without waiting? A robust mutex whose owner died is had, too. */
+static bool lock_had(int result)
+{
+	return result == 0 || result == EOWNERDEAD;
+}
+
+EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+	struct wait w;
+	int result;
+
+	if (!waiting_wanted())
+		return libc_pthread_mutex_lock(mutex);
+	result = pthread_mutex_trylock(mutex);
+	if (lock_had(result))
+		return result;
+	waiting_begin(&w);
+	result = libc_pthread_mutex_lock(mutex);
+	waiting_kind(&w, WAIT_LOCK, "mutex");
+	return result;
+}
+
+EXPORT int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *deadline)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_pthread_mutex_timedlock(mutex, deadline);
+	waiting_kind(&w, WAIT_LOCK, "mutex");
+	return result;
+}
+
+EXPORT int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
+				   const struct timespec *deadline)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_pthread_mutex_clocklock(mutex, clock, deadline);
+	waiting_kind(&w, WAIT_LOCK, "mutex");
+	return result;
+}
+
+EXPORT int pthread_rwlock_rdlock(pthread_rwlock_t *lock)
+{
+	struct wait w;
+	int result;
+
+	if (!waiting_wanted())
+		return libc_pthread_rwlock_rdlock(lock);
+	result = pthread_rwlock_tryrdlock(lock);
+	if (result == 0)
+		return result;
+	waiting_begin(&w);
+	result = libc_pthread_rwlock_rdlock(lock);
+	waiting_kind(&w, WAIT_LOCK, "read-write lock");
+	return result;
+}
+
+EXPORT int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
+{
+	struct wait w;
+	int result;
+
+	if (!waiting_wanted())
+		return libc_pthread_rwlock_wrlock(lock);
+	result = pthread_rwlock_trywrlock(lock);
+	if (result == 0)
+		return result;
+	waiting_begin(&w);
+	result = libc_pthread_rwlock_wrlock(lock);
+	waiting_kind(&w, WAIT_LOCK, "read-write lock");
+	return result;
+}
+
+/* ---- conditions, the GIL's among them ---- */
+
+struct lock_gil {
+	bool is;
+	struct request *holder; /* with a reference; NULL: none, or nobody known */
+};
+
+/* Whose request holds it now? Asked before the wait: afterwards it is ours. */
+static void lock_look(const struct wait *w, const void *condition, struct lock_gil *gil)
+{
+	uintptr_t state;
+	struct request *holder;
+
+	gil->is = w->target && python_is_gil(condition, &state);
+	gil->holder = NULL;
+	if (!gil->is)
+		return;
+	holder = holders_find(state);
+	if (!holder || !request_try_ref(holder))
+		return;
+	if (holders_find(state) == holder)
+		gil->holder = holder;
+	else
+		request_unref(holder);
+}
+
+static void lock_record_gil(const struct wait *w, const struct lock_gil *gil, bool goes_on)
+{
+	char text[WAITS_TEXT_MAX];
+	const struct wire_facts *facts;
+	size_t method, path;
+
+	if (!gil->holder) {
+		wait_record_gil(w, NULL, 0, goes_on);
+		return;
+	}
+	facts = request_facts(gil->holder);
+	method = strnlen(facts->method, sizeof(facts->method));
+	memcpy(text, facts->method, method);
+	text[method] = ' ';
+	path = strnlen(facts->path, sizeof(facts->path));
+	if (path > sizeof(text) - method - 1)
+		path = sizeof(text) - method - 1;
+	memcpy(text + method + 1, facts->path, path);
+	wait_record_gil(w, text, method + 1 + path, goes_on);
+}
+
+static void lock_condition_done(struct wait *w, struct lock_gil *gil, int result)
+{
+	int saved = errno;
+
+	if (!gil->is) {
+		waiting_done_kind(w, WAIT_LOCK, "condition");
+		return;
+	}
+	if (wait_end(w) && hook_enter()) {
+		lock_record_gil(w, gil, result == ETIMEDOUT);
+		hook_leave();
+	}
+	request_unref(gil->holder);
+	errno = saved;
+}
+
+EXPORT int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
+{
+	struct lock_gil gil;
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	lock_look(&w, condition, &gil);
+	result = libc_pthread_cond_wait(condition, mutex);
+	if (waiting_timed(&w))
+		lock_condition_done(&w, &gil, result);
+	return result;
+}
+
+EXPORT int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
+				  const struct timespec *deadline)
+{
+	struct lock_gil gil;
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	lock_look(&w, condition, &gil);
+	result = libc_pthread_cond_timedwait(condition, mutex, deadline);
+	if (waiting_timed(&w))
+		lock_condition_done(&w, &gil, result);
+	return result;
+}
+
+EXPORT int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
+				  clockid_t clock, const struct timespec *deadline)
+{
+	struct lock_gil gil;
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	lock_look(&w, condition, &gil);
+	result = libc_pthread_cond_clockwait(condition, mutex, clock, deadline);
+	if (waiting_timed(&w))
+		lock_condition_done(&w, &gil, result);
+	return result;
+}
+
+EXPORT int sem_wait(sem_t *semaphore)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_sem_wait(semaphore);
+	waiting_kind(&w, WAIT_LOCK, "semaphore");
+	return result;
+}
+
+EXPORT int sem_timedwait(sem_t *semaphore, const struct timespec *deadline)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_sem_timedwait(semaphore, deadline);
+	waiting_kind(&w, WAIT_LOCK, "semaphore");
+	return result;
+}
+
+EXPORT int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *deadline)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_sem_clockwait(semaphore, clock, deadline);
+	waiting_kind(&w, WAIT_LOCK, "semaphore");
+	return result;
+}
+
+EXPORT int pthread_join(pthread_t thread, void **value)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_pthread_join(thread, value);
+	waiting_kind(&w, WAIT_THREAD, "");
+	return result;
+}
+
+EXPORT int __pthread_mutex_lock(pthread_mutex_t *) __attribute__((alias("pthread_mutex_lock")));
+EXPORT int __pthread_rwlock_rdlock(pthread_rwlock_t *)
+	__attribute__((alias("pthread_rwlock_rdlock")));
+EXPORT int __pthread_rwlock_wrlock(pthread_rwlock_t *)
+	__attribute__((alias("pthread_rwlock_wrlock")));

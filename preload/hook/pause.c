@@ -1,0 +1,209 @@
+/* Time, children and names: what else a request may wait for. */
+#include <errno.h>
+
+#include "preload/hook/guard.h"
+#include "preload/hook/real.h"
+#include "preload/hook/waiting.h"
+
+/* A name that the host gave, and libc has read; NULL where only an address was asked for. */
+static void pause_name(struct wait *w, const char *name)
+{
+	waiting_kind(w, WAIT_DNS, name ? name : "");
+}
+
+EXPORT int nanosleep(const struct timespec *time, struct timespec *left)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_nanosleep(time, left);
+	waiting_kind(&w, WAIT_SLEEP, "");
+	return result;
+}
+
+EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec *time,
+			   struct timespec *left)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_clock_nanosleep(clock, flags, time, left);
+	waiting_kind(&w, WAIT_SLEEP, "");
+	return result;
+}
+
+EXPORT int usleep(useconds_t us)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_usleep(us);
+	waiting_kind(&w, WAIT_SLEEP, "");
+	return result;
+}
+
+EXPORT unsigned sleep(unsigned seconds)
+{
+	struct wait w;
+	unsigned result;
+
+	waiting_begin(&w);
+	result = libc_sleep(seconds);
+	waiting_kind(&w, WAIT_SLEEP, "");
+	return result;
+}
+
+EXPORT pid_t wait(int *status)
+{
+	struct wait w;
+	pid_t result;
+
+	waiting_begin(&w);
+	result = libc_wait(status);
+	waiting_kind(&w, WAIT_CHILD, "");
+	return result;
+}
+
+EXPORT pid_t waitpid(pid_t pid, int *status, int options)
+{
+	struct wait w;
+	pid_t result;
+
+	waiting_begin(&w);
+	result = libc_waitpid(pid, status, options);
+	waiting_kind(&w, WAIT_CHILD, "");
+	return result;
+}
+
+EXPORT pid_t wait3(int *status, int options, struct rusage *usage)
+{
+	struct wait w;
+	pid_t result;
+
+	waiting_begin(&w);
+	result = libc_wait3(status, options, usage);
+	waiting_kind(&w, WAIT_CHILD, "");
+	return result;
+}
+
+EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
+{
+	struct wait w;
+	pid_t result;
+
+	waiting_begin(&w);
+	result = libc_wait4(pid, status, options, usage);
+	waiting_kind(&w, WAIT_CHILD, "");
+	return result;
+}
+
+EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_waitid(type, id, info, options);
+	waiting_kind(&w, WAIT_CHILD, "");
+	return result;
+}
+
+EXPORT int system(const char *command)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_system(command);
+	waiting_kind(&w, WAIT_CHILD, "");
+	return result;
+}
+
+EXPORT int pclose(FILE *stream)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_pclose(stream);
+	waiting_kind(&w, WAIT_CHILD, "");
+	return result;
+}
+
+EXPORT int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+		       struct addrinfo **results)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_getaddrinfo(node, service, hints, results);
+	pause_name(&w, node);
+	return result;
+}
+
+EXPORT int getnameinfo(const struct sockaddr *address, socklen_t len, char *host,
+		       socklen_t host_size, char *service, socklen_t service_size, int flags)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_getnameinfo(address, len, host, host_size, service, service_size, flags);
+	pause_name(&w, NULL);
+	return result;
+}
+
+EXPORT struct hostent *gethostbyname(const char *name)
+{
+	struct wait w;
+	struct hostent *result;
+
+	waiting_begin(&w);
+	result = libc_gethostbyname(name);
+	pause_name(&w, name);
+	return result;
+}
+
+EXPORT struct hostent *gethostbyname2(const char *name, int family)
+{
+	struct wait w;
+	struct hostent *result;
+
+	waiting_begin(&w);
+	result = libc_gethostbyname2(name, family);
+	pause_name(&w, name);
+	return result;
+}
+
+EXPORT int gethostbyname_r(const char *name, struct hostent *entry, char *buf, size_t size,
+			   struct hostent **found, int *error)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_gethostbyname_r(name, entry, buf, size, found, error);
+	pause_name(&w, name);
+	return result;
+}
+
+EXPORT int gethostbyname2_r(const char *name, int family, struct hostent *entry, char *buf,
+			    size_t size, struct hostent **found, int *error)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_gethostbyname2_r(name, family, entry, buf, size, found, error);
+	pause_name(&w, name);
+	return result;
+}
+
+EXPORT int __nanosleep(const struct timespec *, struct timespec *)
+	__attribute__((alias("nanosleep")));
+EXPORT pid_t __wait(int *) __attribute__((alias("wait")));
+EXPORT pid_t __waitpid(pid_t, int *, int) __attribute__((alias("waitpid")));
