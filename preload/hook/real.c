@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <gnu/libc-version.h>
+#include <stdbool.h>
 #include <string.h>
 
 /*
@@ -38,12 +40,40 @@ HOOK_VARIADIC_TABLE(REAL_VARIADIC_STUB)
 /* libc's own vfork cannot be called from a C function that returns; process.c jumps to it. */
 pid_t (*libc_vfork)(void);
 
+/*
+ * A look-up that fails allocates its message, and the first of all calls may come from an allocator
+ * that is starting (jemalloc, by syscall): it would wait for itself. So what a libc does not have
+ * is not asked for. minor: of glibc's 2.minor that has it first.
+ */
+static bool real_exists(const char *name)
+{
+	static const struct {
+		const char *name;
+		int minor;
+	} later[] = {
+		{ "pthread_cond_clockwait", 30 }, { "pthread_mutex_clocklock", 30 },
+		{ "sem_clockwait", 30 },	  { "close_range", 34 },
+		{ "closefrom", 34 },		  { "epoll_pwait2", 35 },
+	};
+	const char *version = gnu_get_libc_version();
+	int minor = 0;
+
+	for (version = strchr(version, '.'); version && *++version >= '0' && *version <= '9';)
+		minor = 10 * minor + *version - '0';
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+		if (strcmp(name, later[i].name) == 0)
+			return minor >= later[i].minor;
+	return true;
+}
+
 static void *real_find(const char *name)
 {
 	void *found = NULL;
 
+	if (!real_exists(name))
+		return (void *)real_missing;
 	/* The conditions of glibc before 2.3.2 have another form, and dlsym may find those first. */
-	if (strncmp(name, "pthread_cond_", strlen("pthread_cond_")) == 0)
+	if (strcmp(name, "pthread_cond_wait") == 0 || strcmp(name, "pthread_cond_timedwait") == 0)
 		found = dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2");
 	if (!found)
 		found = dlsym(RTLD_NEXT, name);
