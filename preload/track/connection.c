@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "preload/track/pool.h"
+#include "preload/track/secure.h"
 #include "preload/track/streams.h"
 
 static struct pool request_pool = { .object_size = (sizeof(struct request) + 15) / 16 * 16 };
@@ -149,6 +150,7 @@ static bool connection_arrive(struct connection *c, struct request *r, uint64_t 
 {
 	r->first_byte_ns = now_ns;
 	r->peer = c->peer;
+	r->secure = c->secure;
 	request_ref(r);
 	/* The next head ends a response that has no end of its own. */
 	if (c->first && c->first->out_ready && c->first->out.any.started &&
@@ -277,7 +279,11 @@ static void connection_sniff(struct connection *c, const uint8_t *bytes, size_t 
 	c->protocol = wire_sniff(c->sniff, c->sniffed);
 	if (c->protocol == WIRE_UNKNOWN && c->sniffed < sizeof(c->sniff))
 		return;
-	if (c->protocol == WIRE_UNKNOWN || c->protocol == WIRE_NONE) {
+	if (c->protocol == WIRE_TLS && !c->secure) {
+		secure_start(c, before);
+		return;
+	}
+	if (!wire_has_requests(c->protocol) && c->protocol != WIRE_PROXY) {
 		c->dead = true;
 		return;
 	}
@@ -295,6 +301,7 @@ size_t connection_received(struct connection *c, const void *bytes, size_t len, 
 {
 	const uint8_t *p = bytes;
 	size_t all = len, before;
+	bool secure = c->secure;
 
 	if (c->streams)
 		return streams_received(c, p, len, now_ns, events);
@@ -306,6 +313,10 @@ size_t connection_received(struct connection *c, const void *bytes, size_t len, 
 		if (c->protocol == WIRE_UNKNOWN) {
 			before = c->sniffed;
 			connection_sniff(c, p, len, now_ns, events);
+			if (c->secure && !secure) {
+				secure_received(c, p, len);
+				return all;
+			}
 			if (c->protocol == WIRE_UNKNOWN)
 				return all;
 			if (c->protocol == WIRE_HTTP2)
@@ -391,6 +402,7 @@ void connection_forget(struct connection *c)
 	c->first = c->last = c->incoming = c->finished = NULL;
 	c->queued = 0;
 	c->streams = NULL;
+	c->records.handshakes = c->records.data = 0;
 	if (!clean)
 		c->dead = true;
 }

@@ -11,6 +11,7 @@
 
 #include "preload/track/request.h"
 #include "preload/wire/proxy_head.h"
+#include "preload/wire/tls.h"
 
 struct streams;
 
@@ -44,6 +45,13 @@ struct connection {
 	struct request *finished;   /* ended, to be announced at close at the latest; holds a reference */
 	struct request_address peer;
 	bool peer_known;
+	/* TLS that this process terminates itself: secure.h. The functions below get plain text only. */
+	bool secure;
+	bool listed;                /* among the sessions (sessions.h) */
+	struct connection *next_session; /* guarded by the list's lock */
+	const void *session;        /* the TLS library's object for it; NULL: no plain text has come yet */
+	uint64_t unsent;            /* plain text whose ciphertext the host keeps, to write it itself */
+	struct tls_records records; /* the client's, until plain text comes */
 };
 
 /* What one call made happen, in order. With CONNECTION_ENDED comes the queue's reference. */

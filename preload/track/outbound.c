@@ -65,8 +65,7 @@ static void outbound_sniff(struct outbound *o, const uint8_t *bytes, size_t len)
 	protocol = wire_sniff(o->sniff, o->sniffed);
 	if (protocol == WIRE_UNKNOWN && o->sniffed < sizeof(o->sniff))
 		return;
-	if (protocol != WIRE_UNKNOWN && protocol != WIRE_NONE && protocol != WIRE_PROXY &&
-	    protocol != WIRE_HTTP2)
+	if (wire_has_requests(protocol) && protocol != WIRE_HTTP2)
 		o->probe = request_new();
 	if (!o->probe) {
 		outbound_judge(o, false);

@@ -52,6 +52,7 @@ struct request {
 	enum request_end end;
 	enum request_role role;
 	bool out_ready;                 /* `out` has been started */
+	bool secure;                    /* it came by TLS that this process terminates */
 	bool profiled;                  /* decided by `began`; constant afterwards */
 	bool begun;                     /* the `began` callback has returned; atomic */
 	uint64_t serial;                /* number of the request in this process, from 1 */

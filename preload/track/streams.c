@@ -137,6 +137,7 @@ static struct stream *streams_open(struct connection *c, uint32_t id,
 	}
 	r->protocol = WIRE_HTTP2;
 	r->peer = c->peer;
+	r->secure = c->secure;
 	r->first_byte_ns = s->frame_ns;
 	wire_request_start(WIRE_HTTP2, &r->in);
 	wire_response_start(WIRE_HTTP2, &r->out, &r->in);

@@ -9,6 +9,8 @@
 #include "preload/track/connection.h"
 #include "preload/track/outbound.h"
 #include "preload/track/pool.h"
+#include "preload/track/secure.h"
+#include "preload/track/sessions.h"
 #include "preload/track/spin.h"
 
 static const struct track_callbacks *callbacks;
@@ -22,6 +24,9 @@ static __thread struct {
 	struct request *current;
 	struct request *ended; /* ended on this thread, to be let go at its next quiet moment */
 	uint32_t tid;          /* 0: not asked for yet */
+	/* The secure connection that ciphertext was last written to; only compared. NULL when a write of
+	 * plain text begins. */
+	const struct connection *flushed;
 } self;
 
 void track_start(const struct track_callbacks *cb)
@@ -146,10 +151,12 @@ static void track_began(struct request *r)
 /*
  * May its profile be written now? When the client knows by the response's own framing that it has
  * everything, yes. When it waits for the connection to close, the close comes first: the client's
- * latency is not ours to spend.
+ * latency is not ours to spend. Nor when the TLS library left it to the host to write the ciphertext.
  */
-static bool track_client_has_all(const struct request *r)
+static bool track_client_has_all(const struct connection *c, const struct request *r)
 {
+	if (c->secure && self.flushed != c)
+		return false;
 	return r->end == REQUEST_COMPLETE && !r->out.any.closes && request_facts(r)->keep_alive;
 }
 
@@ -163,7 +170,7 @@ static void track_ended(struct connection *c, struct request *r)
 	r->end_tid = self.tid;
 	if (self.current == r)
 		track_put_down();
-	if (!c || !r->profiled || track_client_has_all(r)) {
+	if (!c || !r->profiled || track_client_has_all(c, r)) {
 		track_release(r);
 		request_unref(r);
 		return;
@@ -217,6 +224,9 @@ static void track_end_connection(struct connection *c)
 	struct connection_events events;
 	struct request *finished;
 
+	sessions_remove(c);
+	if (secure_unseen(c))
+		callbacks->tls_unseen();
 	do {
 		events = (struct connection_events){ 0 };
 		spin_lock(&c->endpoint.lock);
@@ -409,33 +419,95 @@ bool track_answered(int fd)
 	return answered;
 }
 
-static void track_connection_io(int fd, slot_value value, const void *bytes, size_t len, bool sent)
+/* What bytes of a connection are; plain text is a secure one's. */
+enum track_bytes { TRACK_RECEIVED, TRACK_SENT, TRACK_RECEIVED_PLAIN, TRACK_SENT_PLAIN };
+
+static size_t track_feed(struct connection *c, const void *bytes, size_t len, enum track_bytes what,
+			 struct connection_events *events)
+{
+	uint64_t now = track_now();
+	bool sends = what == TRACK_SENT || what == TRACK_SENT_PLAIN;
+	size_t used = len;
+
+	if (c->secure && what == TRACK_RECEIVED) {
+		secure_received(c, bytes, len);
+	} else if (c->secure && what == TRACK_SENT) {
+		secure_sent(c, len, now);
+		self.flushed = c;
+	} else {
+		used = sends ? connection_sent(c, bytes, len, now, events) :
+			       connection_received(c, bytes, len, now, events);
+	}
+	if (what == TRACK_SENT_PLAIN)
+		secure_sent_plain(c, used, self.flushed == c);
+	if (c->records.hello && !c->listed)
+		sessions_add(c);
+	return used;
+}
+
+/* With the connection locked; unlocks it. Returns how many of the bytes have been followed: if not all,
+ * call again with the rest. */
+static size_t track_connection_step(struct connection *c, const void *bytes, size_t len,
+				    enum track_bytes what, bool *more)
 {
 	struct connection_events events;
-	struct connection *c;
 	struct request *open;
 	size_t used;
 
-	do {
-		c = (struct connection *)track_lock(fd, value);
-		if (!c)
-			return;
-		events.count = events.dropped = events.pushed = 0;
-		events.abandoned = events.more = false;
-		if (sent)
-			used = connection_sent(c, bytes, len, track_now(), &events);
-		else
-			used = connection_received(c, bytes, len, track_now(), &events);
+	events.count = events.dropped = events.pushed = 0;
+	events.abandoned = events.more = false;
+	used = track_feed(c, bytes, len, what, &events);
+	open = c->first;
+	if (open)
+		request_ref(open);
+	spin_unlock(&c->endpoint.lock);
+	track_happened(c, &events);
+	if (open)
+		track_take_up(open);
+	*more = events.more;
+	return used;
+}
+
+static void track_connection_io(int fd, slot_value value, const void *bytes, size_t len, bool sent)
+{
+	struct connection *c;
+	bool more = true;
+
+	while (more && (c = (struct connection *)track_lock(fd, value))) {
+		size_t used = track_connection_step(c, bytes, len,
+						    sent ? TRACK_SENT : TRACK_RECEIVED, &more);
+
 		bytes = bytes ? (const char *)bytes + used : NULL;
 		len -= used;
-		open = c->first;
-		if (open)
-			request_ref(open);
-		spin_unlock(&c->endpoint.lock);
-		track_happened(c, &events);
-		if (open)
-			track_take_up(open);
-	} while (events.more);
+	}
+}
+
+void track_tls(const struct track_session *session, const void *bytes, size_t len, bool sent)
+{
+	struct connection *c;
+	bool more = true;
+
+	if (!callbacks || len == 0)
+		return;
+	track_notice_ended();
+	c = sessions_find(session->random, session->object);
+	if (!c)
+		return;
+	while (more) {
+		size_t used;
+
+		spin_lock(&c->endpoint.lock);
+		used = track_connection_step(c, bytes, len,
+					     sent ? TRACK_SENT_PLAIN : TRACK_RECEIVED_PLAIN, &more);
+		bytes = bytes ? (const char *)bytes + used : NULL;
+		len -= used;
+	}
+	track_unref_endpoint(&c->endpoint);
+}
+
+void track_tls_writing(void)
+{
+	self.flushed = NULL;
 }
 
 static void track_io(int fd, const void *bytes, size_t len, bool sent)
@@ -682,6 +754,7 @@ unsigned track_postfork_child(void)
 	pool_postfork_child(&connection_pool);
 	pool_postfork_child(&outbound_pool);
 	connection_postfork_child();
+	sessions_postfork_child();
 	for (size_t i = 0; i < SLOTS_LEAVES; i++) {
 		slot_value *leaf = i == 0 ? slots_first_leaf : slots_leaves[i];
 

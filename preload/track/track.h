@@ -34,6 +34,8 @@ struct track_callbacks {
 	void (*connection_abandoned)(void);
 	void (*pipeline_dropped)(unsigned requests);
 	void (*pushed)(unsigned responses); /* that nobody asked for (HTTP/2) */
+	/* A connection has ended over whose TLS requests may have come, and none of its plain text was seen. */
+	void (*tls_unseen)(void);
 };
 
 /* Before the first hooked call. The struct must stay. Tracking is off until then. */
@@ -51,6 +53,18 @@ void track_sent(int fd, const void *bytes, size_t len);
 /* The same for scattered bytes, of which the first `len` were moved. */
 void track_received_vector(int fd, const struct iovec *parts, size_t count, size_t len);
 void track_sent_vector(int fd, const struct iovec *parts, size_t count, size_t len);
+
+/*
+ * The host read len > 0 bytes of plain text from a TLS session that it serves, or wrote them.
+ * (The connection's ciphertext comes by the functions above, and is not looked at.)
+ */
+struct track_session {
+	const void *object; /* the TLS library's; no two that live have the same */
+	uint8_t random[32]; /* the ClientHello's */
+};
+void track_tls(const struct track_session *session, const void *bytes, size_t len, bool sent);
+/* Before the host writes plain text: whether the ciphertext is written at once or later is noticed from here. */
+void track_tls_writing(void);
 
 void track_accepted(int listener, int fd);
 void track_connected(int fd);

@@ -11,6 +11,12 @@ static void http2_request_start(union wire_request *r)
 	r->any.started = true;
 }
 
+bool wire_has_requests(enum wire_protocol protocol)
+{
+	return protocol != WIRE_UNKNOWN && protocol != WIRE_NONE && protocol != WIRE_PROXY &&
+	       protocol != WIRE_TLS;
+}
+
 void wire_request_start(enum wire_protocol protocol, union wire_request *r)
 {
 	switch (protocol) {

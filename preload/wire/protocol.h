@@ -36,8 +36,11 @@ union wire_response {
 	struct ajp_response ajp;
 };
 
+/* Do requests come by it? Not by WIRE_UNKNOWN, WIRE_NONE, WIRE_PROXY and WIRE_TLS. */
+bool wire_has_requests(enum wire_protocol protocol);
+
 /*
- * All below: with a protocol that wire_sniff named, none of WIRE_UNKNOWN, WIRE_NONE and WIRE_PROXY. What
+ * All below: with a protocol that has. What
  * feeds has no meaning for WIRE_HTTP2, whose bytes are those of a connection: see http2.h.
  */
 

@@ -6,6 +6,7 @@
 #include "preload/wire/modwsgi.h"
 #include "preload/wire/proxy_head.h"
 #include "preload/wire/scgi.h"
+#include "preload/wire/tls.h"
 
 /* HTTP/2's first line looks like one of HTTP/1 but for its version. */
 static const char http2_preface[] = "PRI * HTTP/2";
@@ -150,11 +151,24 @@ static enum wire_protocol sniff_proxy(const unsigned char *bytes, size_t len)
 	return verdict;
 }
 
+static enum wire_protocol sniff_tls(const unsigned char *bytes, size_t len)
+{
+	/* Record type, version 3.x, 16-bit length, then the type of the first message. */
+	static const unsigned char hello[] = { TLS_HANDSHAKE, 3, 0, 0, 0, TLS_CLIENT_HELLO };
+
+	for (size_t i = 0; i < len && i < sizeof(hello); i++) {
+		if (bytes[i] != hello[i] && (i < 2 || i > 4))
+			return WIRE_NONE;
+	}
+	return len < sizeof(hello) ? WIRE_UNKNOWN : WIRE_TLS;
+}
+
 enum wire_protocol wire_sniff(const void *bytes, size_t len)
 {
 	/* The first one that is certain. "PROXY TCP4" could be a method: who else begins so comes first. */
 	static enum wire_protocol (*const sniffers[])(const unsigned char *, size_t) = {
-		sniff_proxy, sniff_http1, sniff_fastcgi, sniff_scgi, sniff_ajp, sniff_modwsgi,
+		sniff_tls,  sniff_proxy, sniff_http1,	sniff_fastcgi,
+		sniff_scgi, sniff_ajp,	 sniff_modwsgi,
 	};
 	enum wire_protocol verdict = WIRE_NONE, found;
 	const unsigned char *first = bytes;

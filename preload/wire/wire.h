@@ -33,6 +33,7 @@ enum wire_protocol {
 	WIRE_SCGI,
 	WIRE_AJP,
 	WIRE_MODWSGI,
+	WIRE_TLS,   /* ciphertext, whose plain text may come another way (tls.h) */
 	WIRE_PROXY, /* a PROXY protocol head: ask again of what follows it (proxy_head.h) */
 };
 
@@ -85,7 +86,7 @@ enum wire_stage {
  * uwsgi: modifier1 0, a 16-bit little-endian size, modifier2 0..255, then a first key of 1 to 256
  * printable characters that fits.
  * FastCGI: BEGIN_REQUEST for one of the three roles. SCGI: a length and CONTENT_LENGTH. AJP: Forward
- * Request or a ping. mod_wsgi's daemon: two 64-bit numbers that can be its, then a printable byte.
+ * Request or a ping. TLS: a handshake record of version 3.x that begins with a ClientHello. mod_wsgi's daemon: two 64-bit numbers that can be its, then a printable byte.
  */
 enum wire_protocol wire_sniff(const void *bytes, size_t len);
 

@@ -49,13 +49,16 @@ static void pipeline_dropped(unsigned n)
 {
 	dropped += n;
 }
+static void tls_unseen(void)
+{
+}
 static void pushed(unsigned n)
 {
 	pushes += n;
 }
 
 static const struct track_callbacks callbacks = {
-	began, resumed, paused, finished, connection_abandoned, pipeline_dropped, pushed,
+	began, resumed, paused, finished, connection_abandoned, pipeline_dropped, pushed, tls_unseen,
 };
 
 static int client, server;

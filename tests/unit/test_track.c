@@ -56,8 +56,14 @@ static void pushed(unsigned n)
 	responses_pushed += n;
 }
 
+static unsigned unseen;
+static void tls_unseen(void)
+{
+	unseen++;
+}
+
 static const struct track_callbacks callbacks = {
-	began, resumed, paused, finished, connection_abandoned, pipeline_dropped, pushed
+	began, resumed, paused, finished, connection_abandoned, pipeline_dropped, pushed, tls_unseen
 };
 
 static int listener, client, server;

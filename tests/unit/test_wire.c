@@ -40,8 +40,6 @@ static void http_behind_empty_lines_is_decided_in_time(void)
 
 static void other_protocols_are_none(void)
 {
-	SNIFF("\x16\x03\x01\x02\x00\x01", WIRE_NONE, 4); /* TLS */
-	SNIFF("\x16\x03\x01\x00\x80\x01", WIRE_NONE, 5);
 	SNIFF("*1\r\n$4\r\nPING\r\n", WIRE_NONE, 4);	 /* Redis */
 	SNIFF("HTTP/1.1 200 OK\r\n", WIRE_NONE, 5);	 /* a response */
 	SNIFF("PROXY\tTCP4", WIRE_NONE, 6);
@@ -126,6 +124,15 @@ static void uwsgi_is_known_by_its_first_key(void)
 	SNIFF("\0\x53\1\0\x0c\0QUERY_STRING\3\0", WIRE_UWSGI, 18);
 	SNIFF("\0\xe1\1\0\x0e\0REQUEST_METHOD\3\0", WIRE_UWSGI, 20);
 	SNIFF("\0\x05\0\xff\1\0K\0\0", WIRE_UWSGI, 7);
+}
+
+static void tls_is_known_by_its_client_hello(void)
+{
+	SNIFF("\x16\x03\x01\x02\x00\x01\0\x01\xfc\x03\x03", WIRE_TLS, 6);
+	SNIFF("\x16\x03\x01\x00\x80\x01", WIRE_TLS, 6);
+	SNIFF("\x16\x03\x03\x00\x7a\x02", WIRE_NONE, 6); /* the server's hello: we are its client */
+	SNIFF("\x16\x02\x01\x02\x00\x01", WIRE_NONE, 4);
+	SNIFF("\x15\x03\x01\x02\x00\x01", WIRE_NONE, 4);
 }
 
 static void zero_bytes_that_are_no_uwsgi_are_none(void)
@@ -334,6 +341,7 @@ int main(void)
 		TAP_TEST(uwsgi_is_known_by_its_first_key),
 		TAP_TEST(zero_bytes_that_are_no_uwsgi_are_none),
 		TAP_TEST(no_more_than_the_promised_bytes_are_looked_at),
+		TAP_TEST(tls_is_known_by_its_client_hello),
 		TAP_TEST(what_is_sniffed_is_what_the_parser_takes),
 		TAP_TEST(lengths_are_digits_and_nothing_else),
 		TAP_TEST(words_are_compared_without_case_in_ascii_only),
