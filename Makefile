@@ -43,7 +43,7 @@ endif
 # Run inside someone else's process: position independent, nothing exported but the hook table,
 # thread-local storage that never allocates, and every symbol bound before the first call.
 LIB_CFLAGS = -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt -fno-stack-protector -fcf-protection=none
-LIB_LDFLAGS = -shared -Wl,-z,defs,-z,now,-z,relro,--as-needed -Wl,-soname,libreqprof.so
+LIB_LDFLAGS = -shared -Wl,-z,defs,-z,now,-z,relro,--as-needed -Wl,-soname,libreqprof.so -Wl,--version-script=preload/hook/libssl.map
 
 # Reading profiles is the tools' business: it allocates.
 FORMAT_READ := format/profile_read.c format/profile_find.c format/protobuf_read.c
@@ -104,7 +104,7 @@ $(B)/fuzzobj/%.o: %.c
 	$(Q)$(CLANG) -O1 -g $(BASE_FLAGS) -Wno-unknown-warning-option -fsanitize=fuzzer-no-link,address,undefined \
 		-fno-sanitize-recover=all $(TOOLS_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/libreqprof.so: $(LIB_OBJ)
+$(B)/libreqprof.so: $(LIB_OBJ) preload/hook/libssl.map
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LIB_LDFLAGS) -o $@ $(LIB_OBJ)
 

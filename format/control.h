@@ -62,6 +62,7 @@ enum {
 	X(codes_full, "Python functions without a name: the code table was full") \
 	X(responses_pushed, "HTTP/2 responses that the server pushed: not profiled") \
 	X(connections_abandoned, "connections given up on: their bytes could not be followed") \
+	X(connections_tls_unseen, "connections whose TLS could not be seen: no OpenSSL that we can stand in front of") \
 	X(threads_perf, "threads sampled by perf events") \
 	X(threads_timer, "threads sampled by the fallback timer") \
 	X(threads_none, "threads that could not be sampled")

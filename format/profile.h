@@ -110,6 +110,7 @@ enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, P
 #define PROFILE_KEY_KEPT "reqprof.kept"             /* the rules of REQPROF_KEEP that asked for the file; absent: always */
 #define PROFILE_KEY_METHOD "http.request.method"
 #define PROFILE_KEY_PATH "url.path"                 /* without the query string */
+#define PROFILE_KEY_SCHEME "url.scheme"             /* https: by TLS that the process itself terminated; else absent */
 #define PROFILE_KEY_PATH_CUT "reqprof.path_bytes"   /* bytes the path had on the wire, when it was cut */
 #define PROFILE_KEY_ROUTE "http.route"              /* path with ids and numbers folded */
 #define PROFILE_KEY_STATUS "http.response.status_code" /* absent when no response was seen */

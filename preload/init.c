@@ -16,6 +16,7 @@
 #include "preload/emit/emit.h"
 #include "preload/emit/kept.h"
 #include "preload/hook/guard.h"
+#include "preload/hook/libssl.h"
 #include "preload/hook/real.h"
 #include "preload/ours.h"
 #include "preload/sample/sample.h"
@@ -335,6 +336,13 @@ static void init_pushed(unsigned responses)
 	control_count(CONTROL_responses_pushed, responses);
 }
 
+/* It may be all that the process ever does: `ctl status` is to know of it. */
+static void init_tls_unseen(void)
+{
+	control_join(init_now());
+	control_count(CONTROL_connections_tls_unseen, 1);
+}
+
 static const struct track_callbacks callbacks = {
 	.began = init_began,
 	.resumed = init_resumed,
@@ -342,6 +350,7 @@ static const struct track_callbacks callbacks = {
 	.finished = init_finished,
 	.connection_abandoned = init_connection_abandoned,
 	.pipeline_dropped = init_pipeline_dropped,
+	.tls_unseen = init_tls_unseen,
 	.pushed = init_pushed,
 };
 
@@ -354,6 +363,7 @@ static void init_postfork_child(void)
 
 	hook_vforked = 0;
 	ours_postfork_child(); /* before sample: closes what its clocks hold */
+	libssl_postfork_child();
 	modules_postfork_child();
 	lost = track_postfork_child();
 	sample_postfork_child();

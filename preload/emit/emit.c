@@ -134,6 +134,8 @@ static void emit_facts(struct profile_writer *w, const struct emit_job *job, con
 	profile_write_comment(w, PROFILE_KEY_ID, id, n);
 	emit_text(w, PROFILE_KEY_METHOD, facts->method);
 	emit_text(w, PROFILE_KEY_PATH, facts->path);
+	if (r->secure)
+		emit_text(w, PROFILE_KEY_SCHEME, "https");
 	if (facts->path_full_len > facts->path_len)
 		profile_write_comment_number(w, PROFILE_KEY_PATH_CUT, facts->path_full_len);
 	emit_text(w, PROFILE_KEY_ROUTE, route);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "preload/hook/guard.h"
+#include "preload/hook/libssl.h"
 #include "preload/hook/real.h"
 #include "preload/sigsafe/modules.h"
 #include "preload/sigsafe/python.h"
@@ -97,6 +98,7 @@ EXPORT int dlclose(void *handle)
 	bool known = false;
 
 	if (hook_enter()) {
+		libssl_withdraw();
 		known = process_knows_modules();
 		if (known) {
 			python_withdraw();

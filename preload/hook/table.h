@@ -5,6 +5,8 @@
  * HOOK(result, name, parameters, arguments): `name` is ours, `libc_name` the real one.
  * HOOK(result, name, parameters, fixed, arguments) in the variadic table.
  * ALIAS(name, of): another name that libc exports for the same function.
+ * HOOK(result, name, failure, version, parameters, arguments) in the table of OpenSSL's: `failure` is what
+ *   it returns then, `version` what libssl.so.1.1 calls the symbol's.
  * vfork is apart: its wrapper must not return twice through a C frame (process.c).
  */
 #ifndef REQPROF_HOOK_TABLE_H
@@ -226,6 +228,26 @@
 	HOOK(long, syscall, (long number, ...), \
 	     (long number, long a, long b, long c, long d, long e, long f), \
 	     (number, a, b, c, d, e, f))
+
+/*
+ * tls.c: plain text. We define each under the versions that OpenSSL 3 and 1.1 give it, and hide it from
+ * look-ups without one: dlsym(RTLD_DEFAULT, "SSL_read") does not find ours (libssl.h).
+ */
+#define HOOK_SSL_TABLE(HOOK) \
+	HOOK(int, SSL_read, -1, OPENSSL_1_1_0, (void *ssl, void *buf, int size), (ssl, buf, size)) \
+	HOOK(int, SSL_read_ex, 0, OPENSSL_1_1_1, (void *ssl, void *buf, size_t size, size_t *got), \
+	     (ssl, buf, size, got)) \
+	HOOK(int, SSL_read_early_data, 0, OPENSSL_1_1_1, \
+	     (void *ssl, void *buf, size_t size, size_t *got), (ssl, buf, size, got)) \
+	HOOK(int, SSL_write, -1, OPENSSL_1_1_0, (void *ssl, const void *buf, int size), \
+	     (ssl, buf, size)) \
+	HOOK(int, SSL_write_ex, 0, OPENSSL_1_1_1, \
+	     (void *ssl, const void *buf, size_t size, size_t *sent), (ssl, buf, size, sent)) \
+	HOOK(int, SSL_write_early_data, 0, OPENSSL_1_1_1, \
+	     (void *ssl, const void *buf, size_t size, size_t *sent), (ssl, buf, size, sent)) \
+	HOOK(ssize_t, SSL_sendfile, -1, OPENSSL_1_1_1, \
+	     (void *ssl, int fd, off_t offset, size_t size, int flags), \
+	     (ssl, fd, offset, size, flags))
 
 #define HOOK_ALIASES(ALIAS) \
 	ALIAS(__read, read) \
