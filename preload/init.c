@@ -97,9 +97,10 @@ static void init_began(struct request *r)
 	r->rate = control_rate();
 	control_count(CONTROL_requests_profiled, 1);
 	init_prepare(now);
-	/* Nobody works for it yet; our own preparations are no waiting of its. */
 	r->begun_tid = (uint32_t)raw_gettid();
+	/* Nobody works for it yet; our own preparations are no waiting of its. */
 	r->idle_since_ns = init_now();
+	r->prepared_ns = r->idle_since_ns - r->start_ns;
 }
 
 static void init_count_clock(const struct clock *clock)

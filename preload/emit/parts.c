@@ -43,6 +43,17 @@ static void parts_count_waits(const struct request *r, const struct waits *w, st
 	}
 }
 
+enum { PREPARED_MIN_NS = 100000 }; /* what every request costs is left unaccounted */
+
+static int64_t parts_prepared(const struct request *r)
+{
+	uint64_t wall = r->end_ns - r->start_ns;
+
+	if (!r->waits || r->prepared_ns < PREPARED_MIN_NS)
+		return 0;
+	return (int64_t)(r->prepared_ns < wall ? r->prepared_ns : wall);
+}
+
 /* Up to its end: afterwards nobody needs to work for it. */
 static int64_t parts_idle(const struct request *r)
 {
@@ -66,7 +77,8 @@ void parts_of(const struct request *r, const struct stacks *stacks, int64_t peri
 		parts_count_waits(r, &s->waits, parts);
 	}
 	parts->idle = parts_idle(r);
-	parts->wait += parts->idle;
+	parts->prepared = parts_prepared(r);
+	parts->wait += parts->idle + parts->prepared;
 
 	tail = (int64_t)parts->tail * period_ns;
 	parts->cpu = (int64_t)r->cpu_ns > tail ? (int64_t)r->cpu_ns - tail : 0;

@@ -12,7 +12,8 @@
 
 struct parts {
 	int64_t wall, user, kernel, cpu, wait, runnable, rest, overlap;
-	int64_t gil, idle; /* of wait: for the GIL, and for a thread to work for it */
+	/* Of wait: for the GIL, for a thread to work for it, and for our own preparations. */
+	int64_t gil, idle, prepared;
 	uint64_t samples, incomplete, lost, nested;
 	uint64_t tail; /* samples after the end of the response: not the request's */
 	uint64_t waits, waits_lost, trips;

@@ -215,7 +215,7 @@ static void write_waits(struct writing *w, const struct stacks *s)
 
 /* What has no stack: one pseudo frame, so that wall values add up in any reader. */
 static void write_part(struct writing *w, const char *frame, const char *state, int64_t cpu_ns,
-		       int64_t wait_ns, int64_t wall_ns)
+		       int64_t wall_ns)
 {
 	uint32_t location;
 
@@ -224,19 +224,33 @@ static void write_part(struct writing *w, const char *frame, const char *state, 
 	location = write_pseudo(w->samples->writer, frame, strlen(frame));
 	w->labels.count = w->labels.fixed;
 	labels_text(&w->labels, PROFILE_LABEL_STATE, state);
-	if (wait_ns)
-		labels_text(&w->labels, PROFILE_LABEL_WAIT, wait_names[WAIT_QUEUE]);
-	write_sample(w, &location, 1, 0, cpu_ns, wait_ns, wall_ns);
+	write_sample(w, &location, 1, 0, cpu_ns, 0, wall_ns);
+}
+
+/* A wait of no thread. */
+static void write_wait_part(struct writing *w, enum wait_kind kind, const char *on, int64_t ns)
+{
+	uint32_t location;
+
+	if (ns <= 0)
+		return;
+	location = write_wait_frame(w->samples->writer, wait_names[kind], on);
+	w->labels.count = w->labels.fixed;
+	labels_text(&w->labels, PROFILE_LABEL_STATE, PROFILE_STATE_WAIT);
+	labels_text(&w->labels, PROFILE_LABEL_WAIT, wait_names[kind]);
+	labels_text(&w->labels, PROFILE_LABEL_ON, on);
+	write_sample(w, &location, 1, 0, 0, ns, ns);
 }
 
 static void write_parts(struct writing *w)
 {
 	const struct parts *parts = w->samples->parts;
 
-	write_part(w, PROFILE_KERNEL_FRAME, PROFILE_STATE_KERNEL, parts->kernel, 0, parts->kernel);
-	write_part(w, PROFILE_WAIT_FRAME "queue]", PROFILE_STATE_WAIT, 0, parts->idle, parts->idle);
-	write_part(w, PROFILE_RUNNABLE_FRAME, PROFILE_STATE_RUNNABLE, 0, 0, parts->runnable);
-	write_part(w, PROFILE_REST_FRAME, PROFILE_STATE_REST, 0, 0, parts->rest);
+	write_part(w, PROFILE_KERNEL_FRAME, PROFILE_STATE_KERNEL, parts->kernel, parts->kernel);
+	write_wait_part(w, WAIT_QUEUE, "", parts->idle);
+	write_wait_part(w, WAIT_OTHER, "start of reqprof in the process", parts->prepared);
+	write_part(w, PROFILE_RUNNABLE_FRAME, PROFILE_STATE_RUNNABLE, 0, parts->runnable);
+	write_part(w, PROFILE_REST_FRAME, PROFILE_STATE_REST, 0, parts->rest);
 }
 
 void emit_samples_write(const struct emit_samples *samples, const char *route,

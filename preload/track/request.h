@@ -78,6 +78,7 @@ struct request {
 	uint64_t arrived_ns;            /* how long its first bytes lay in the socket before they were read; 0: not known */
 	uint32_t working;               /* atomic: threads that work for it at this moment */
 	uint64_t idle_since_ns;         /* atomic: when the last of them put it down; 0: never yet */
+	uint64_t prepared_ns;           /* atomic sum: our own preparations, at a process's or thread's first request */
 	uint32_t begun_tid;             /* the thread that its first byte was read on */
 	uint64_t idle_ns;               /* atomic sum: nobody worked for it, from its start to its end */
 	uint32_t rate;

@@ -115,5 +115,5 @@ waits_in() {
 	get /mixed >/dev/null
 	settle "$server_pid" 1
 	facts -s "$profiles"/GET.mixed* | jq -e '[.stacks[] | select(.labels.state == "wait")] |
-		length > 3 and all(.labels.count >= 1 or .labels.wait == "queue")'
+		length > 3 and all(.labels.count >= 1 or .labels.thread == null)'
 }
