@@ -57,6 +57,7 @@ apt_prepare() { # FOLDER SUITE
 		APT::Architecture "amd64";
 		APT::Install-Recommends "false";
 		APT::Sandbox::User "";
+		APT::Update::Error-Mode "any";
 	EOF
 }
 
