@@ -165,14 +165,17 @@ static void init_resumed(struct request *r)
 		.wait_min_ns = (uint64_t)settings.wait_min_us * 1000,
 	};
 	bool made;
+	uint64_t entered_ns = init_now();
 	struct sample_thread *thread = sample_thread_get(&wanted, &made);
 
 	if (!thread || !sample_start(thread, (struct stacks **)&r->samples)) {
 		control_count(CONTROL_skipped_no_memory, 1);
 		return;
 	}
-	if (made)
+	if (made) {
 		init_count_clock(&thread->clock);
+		__atomic_fetch_add(&r->prepared_ns, init_now() - entered_ns, __ATOMIC_RELAXED);
+	}
 	init_note_thread(r, thread->tid);
 	init_works(r);
 	if (thread->holder) {

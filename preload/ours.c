@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "preload/sigsafe/raw.h"
+
+enum { OURS_LOWEST = 256 };
 
 uint64_t ours_bits[OURS_BITS / 64];
 
@@ -52,14 +55,41 @@ static rlim_t ours_limit(void)
 	return limit.rlim_cur;
 }
 
-/* High numbers, but below the host's limit and below what our bitmap holds. */
+/* Slots that the kernel's table of this process has now: FDSize of /proc/self/status; 0: not known. */
+static rlim_t ours_table(void)
+{
+	static const char key[] = "\nFDSize:";
+	char text[2048];
+	int fd = raw_open("/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
+	ssize_t got = fd < 0 ? 0 : raw_read(fd, text, sizeof(text) - 1);
+	const char *found;
+	rlim_t size = 0;
+
+	if (fd >= 0)
+		raw_close(fd);
+	text[got > 0 ? got : 0] = '\0';
+	found = strstr(text, key);
+	for (found = found ? found + strlen(key) : ""; *found == '\t' || *found == ' '; found++)
+		;
+	for (; *found >= '0' && *found <= '9'; found++)
+		size = size * 10 + (rlim_t)(*found - '0');
+	return size;
+}
+
+/*
+ * High numbers: in the upper half of the table where that is large, since a table that grows makes a
+ * process of several threads wait until no CPU can be looking at the old one, 10 ms; else far away,
+ * for the first hundreds are the host's.
+ */
 static int ours_move(int fd)
 {
-	rlim_t limit = ours_limit();
+	rlim_t limit = ours_limit(), low = ours_table() / 2;
 
 	if (limit > OURS_BITS)
 		limit = OURS_BITS;
-	return raw_fcntl(fd, F_DUPFD_CLOEXEC, (int)(limit - limit / 4));
+	if (low < OURS_LOWEST || low > limit - limit / 4)
+		low = limit - limit / 4;
+	return raw_fcntl(fd, F_DUPFD_CLOEXEC, (int)low);
 }
 
 int ours_take(int fd, int *holder)

@@ -248,7 +248,7 @@ static void write_parts(struct writing *w)
 
 	write_part(w, PROFILE_KERNEL_FRAME, PROFILE_STATE_KERNEL, parts->kernel, parts->kernel);
 	write_wait_part(w, WAIT_QUEUE, "", parts->idle);
-	write_wait_part(w, WAIT_OTHER, "start of reqprof in the process", parts->prepared);
+	write_wait_part(w, WAIT_OTHER, "start of reqprof", parts->prepared);
 	write_part(w, PROFILE_RUNNABLE_FRAME, PROFILE_STATE_RUNNABLE, 0, parts->runnable);
 	write_part(w, PROFILE_REST_FRAME, PROFILE_STATE_REST, 0, parts->rest);
 }
