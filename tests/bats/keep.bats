@@ -101,18 +101,30 @@ decided() {
 	is "/r1/yes asked" "$(all_facts | jq -r '"\(.["url.path"]) \(.["reqprof.kept"])"')"
 }
 
+# both_served: each of the two threads has answered.
+both_served() {
+	seq 4 | sed 's|^|/r1/|' | load_client --port "$port" --concurrency 2 >/dev/null
+	[ "$(grep -o 'tid=[0-9]*' "$BATS_TEST_TMPDIR/server.log" | sort -u | wc -l)" -eq 2 ]
+}
+all_traced() { [ "$(grep -ch '^TracerPid:\s*[1-9]' "/proc/$server_pid/task/"*/status | sort -u)" = 1 ]; }
+all_decided() { decided "$(grep -c '^route=' "$BATS_TEST_TMPDIR/server.log")"; }
+
 @test "a request that is not kept touches no file" {
 	requires strace
 	serve REQPROF_MIN_MS=3600000
-	get /r1/first >/dev/null
-	retry decided 1
-	spawn tracer strace -f -q -e signal=none -e trace=%file,openat,write,pwrite64 -p "$server_pid"
-	retry grep -q '^TracerPid:\s*[1-9]' "/proc/$server_pid/status"
+	# What a thread needs it opens at its first request, from /proc.
+	retry both_served
+	retry all_decided
+	spawn tracer strace -f -q -e signal=none -e trace=%file,openat,write,pwrite64 \
+		-o "$BATS_TEST_TMPDIR/calls" -p "$server_pid"
+	retry all_traced
 	seq 40 | sed 's|^|/r1/|' | load_client --port "$port" --concurrency 2
-	retry decided 41
+	retry all_decided
 	stop "$tracer_pid" INT
-	# The server itself writes a line to its standard output for every answer.
-	run ! grep -vE 'write\(1, "route=|strace:|exited|attached|resumed|unfinished|^$' "$BATS_TEST_TMPDIR/tracer.log"
+	# The server itself writes a line to its standard output for every answer: once a call, however told.
+	is 40 "$(grep -cE '^[0-9]+ +write\(1, "route=' "$BATS_TEST_TMPDIR/calls")"
+	run grep -vE '^[0-9]+ +(write\(1, "route=|<\.\.\. write resumed>|\+\+\+ exited)' "$BATS_TEST_TMPDIR/calls"
+	is "" "$output" "calls that no request should make:"
 	settle "$server_pid" 0
 }
 
