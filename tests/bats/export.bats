@@ -26,10 +26,12 @@ check_pstats() { "$PYTHON" "$TESTS/clients/check_pstats.py" "$out" "$1" "$TESTS/
 }
 
 @test "a pstats export of one file is that file's" {
-	local file
+	local file value
 	file=$(printf '%s\n' "$python"/GET.shares* | head -n 1)
-	"$REQPROF" export -f pstats --mode python --type cpu -o "$out" "$file"
-	check_pstats cpu "$file"
+	for value in cpu wall; do
+		"$REQPROF" export -f pstats --mode python --type "$value" -o "$out" "$file"
+		check_pstats "$value" "$file"
+	done
 }
 
 @test "a pstats export has the C functions that Python called as functions of their own" {

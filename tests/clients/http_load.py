@@ -113,18 +113,32 @@ class Load:
             with open(os.path.join(self.options.out, "%d.status" % number), "w") as file:
                 file.write("%d\n" % status)
 
+    def sent(self, connection, batch):
+        """The connection that the batch is on its way on and that has begun to answer."""
+        data = b"".join(head(self.requests[i], self.options.port, self.options.keep_alive,
+                             self.options.header) for i in batch)
+        if connection is not None:
+            # A server may close a kept connection whenever it likes: one that did is replaced.
+            try:
+                connection.send(data)
+                if connection.buffer or connection.more():
+                    return connection
+            except ConnectionError:
+                pass
+            connection.close()
+        connection = Connection(self.options.port)
+        connection.send(data)
+        return connection
+
     def work(self):
-        port, keep_alive = self.options.port, self.options.keep_alive
+        keep_alive = self.options.keep_alive
         connection = None
         while True:
             batch = self.take(self.options.pipeline)
             if not batch:
                 break
             try:
-                if connection is None:
-                    connection = Connection(port)
-                connection.send(b"".join(head(self.requests[i], port, keep_alive, self.options.header)
-                                         for i in batch))
+                connection = self.sent(connection, batch)
                 for i in batch:
                     status, body, reusable = connection.answer(self.requests[i][0])
                     self.keep(i, status, body)
