@@ -14,6 +14,8 @@ WERROR ?= 1
 SAN ?=
 FUZZ_SECONDS ?= 60
 STRESS_SECONDS ?= 2
+ROWS ?=
+BENCH ?=
 PKG_CONFIG ?= pkg-config
 B ?= build
 
@@ -63,7 +65,7 @@ MAN1 := $(sort $(wildcard man/*.1))
 MAN5 := $(sort $(wildcard man/*.5))
 MAN7 := $(sort $(wildcard man/*.7))
 
-.PHONY: all help deps demo check check-unit check-bats check-lint check-pythons check-suites fuzz fuzz-build bench install uninstall clean programs unit
+.PHONY: all help deps demo check check-unit check-bats check-lint check-pythons check-suites fuzz fuzz-build bench bench-build install uninstall clean programs unit
 all: $(B)/libreqprof.so $(B)/reqprof
 
 help:
@@ -75,7 +77,7 @@ help:
 	@echo 'make check-suites   other projects'"'"' own tests, bare and preloaded; the quick ones, or SUITES=full'
 	@echo 'make check-pythons   stacks of every CPython that can be had (STRESS_SECONDS=2 of signals for each)'
 	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
-	@echo 'make bench      speed, as ratios measured in one run'
+	@echo 'make bench      speed, as ratios measured in one run (ROWS="placement nginx" for some; BENCH="--readme README.md", --json, --svg, --quick)'
 	@echo 'make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)'
 	@echo 'make clean      remove $(B)/'
 	@echo 'Variables: V=1 shows commands, WERROR=0, SAN=address,undefined, CC, CFLAGS'
@@ -133,6 +135,21 @@ $(B)/tests/programs/%: tests/programs/%.c
 	$(call say,PROGRAM,$@)
 	$(Q)$(CC) -O2 -g $(BASE_FLAGS) -MMD -MP $< -o $@ -ldl -lpthread -lm
 
+# For the bench alone: the library with a handler that does nothing, what a file costs at least.
+FLOOR_OBJ = $(filter-out $(B)/lib/preload/sigsafe/handler.o,$(LIB_OBJ)) $(B)/bench/empty_handler.o
+$(B)/bench/empty_handler.o: preload/sigsafe/handler.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(LIB_CFLAGS) -DREQPROF_EMPTY_HANDLER -MMD -MP -c $< -o $@
+$(B)/bench/libreqprof-floor.so: $(FLOOR_OBJ) preload/hook/libssl.map
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LIB_LDFLAGS) -o $@ $(FLOOR_OBJ)
+$(B)/bench/%.so: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) -fPIC -fvisibility=hidden -shared -MMD -MP $< -o $@ -ldl
+bench-build: all $(B)/bench/libreqprof-floor.so $(B)/bench/empty_file.so
+
 unit: $(UNIT)
 programs: $(PROGRAMS)
 fuzz-build: $(FUZZERS)
@@ -140,11 +157,11 @@ fuzz-build: $(FUZZERS)
 check: deps
 	@$(MAKE) --no-print-directory check-built
 .PHONY: check-built
-check-built: all unit programs fuzz-build
+check-built: all unit programs fuzz-build bench-build
 	@tests/run all
 check-unit: all unit
 	@tests/run unit
-check-bats: all programs
+check-bats: all programs bench-build
 	@tests/run bats $(BATS)
 check-pythons: all
 	@STRESS_SECONDS=$(STRESS_SECONDS) tests/run pythons
@@ -161,8 +178,8 @@ demo: deps
 	@tests/demo.sh
 
 bench: deps
-	@$(MAKE) --no-print-directory all programs
-	@tests/bench/run
+	@$(MAKE) --no-print-directory bench-build
+	@tests/bench/run --rows "$(ROWS)" $(BENCH)
 
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/reqprof $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7

@@ -14,6 +14,7 @@ PACKAGES="
 	binutils curl iproute2 jq mount procps strace util-linux valgrind wrk
 	uwsgi-core uwsgi-plugin-python3 placement-api nginx gunicorn python3-werkzeug
 	golang-go
+	linux-perf libgoogle-perftools4 python3-yappi python3-flask
 	postgresql-15 python3-psycopg2
 	nghttp2-client nghttp2-server python3-hypercorn apache2
 	libpython3.11-testsuite libfaketime libjemalloc2 eatmydata gdb php-cli
