@@ -5,7 +5,8 @@
 # libunwind's unw_step; all must be equal, and at least 99.5 % must reach the thread's first frame.
 # Where they need not be equal: through code that was made at run time (node; php's regular expressions) libunwind goes
 # astray more often than we do; it ends in odd_frames' code without tables, which we cross; and while
-# _Unwind_Resume installs a context (throws) the tables are wrong for both.
+# _Unwind_Resume installs a context (throws) the tables are wrong for both. Ten samples of a program may differ
+# besides: at its start and end, in a module that the loader is just relocating and our tables lack.
 #
 # B                build directory (build): the library goes to $B/oracle
 # UNWIND_SECONDS   of sampling for each program (2); 25 give 100,000 samples of most
@@ -71,8 +72,9 @@ judge() {
 		END {
 			if (!samples) { print "not", name ": no samples"; exit }
 			whole = complete + deep
-			wrong = (different + shorter + (jit == "" ? longer : 0)) / samples
-			good = wrong <= (jit == "jit" ? 0.05 : 0.001) && whole / samples >= 0.995 && samples > 500
+			wrong = different + shorter + (jit == "" ? longer : 0)
+			good = wrong <= (jit == "jit" ? 0.05 : 0.001) * samples + 10 && \
+				samples - whole <= 0.005 * samples + 10 && samples > 300
 			printf "%s %s: %d samples of %.1f frames, %.3f %% equal to libunwind, %d longer, %d shorter, %d different; ",
 				good ? "ok" : "not", name, samples, frames / files, 100 * equal / samples, longer, shorter, different
 			printf "%.3f %% whole (no module %d, no rule %d, bad stack %d, too deep %d); ns a frame %.1f, libunwind %.1f\n",

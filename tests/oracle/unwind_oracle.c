@@ -196,6 +196,8 @@ static void on_sample(int number, siginfo_t *info, void *context)
 		oracle.busy++;
 		return;
 	}
+	/* A walk that takes longer than a period would be followed by the next for ever. */
+	ioctl(oracle.event, PERF_EVENT_IOC_DISABLE, 0);
 	table = modules_acquire();
 	registers_of(context, &registers);
 	/* Every 1024th sample starts from nothing, to time the cold walk. */
@@ -225,6 +227,7 @@ static void on_sample(int number, siginfo_t *info, void *context)
 	compare(our, ours, their, theirs, end);
 	if (memcmp(first, our, ours * sizeof(*our)) != 0)
 		abort(); /* the cache gave another answer than the table */
+	ioctl(oracle.event, PERF_EVENT_IOC_ENABLE, 0);
 	__atomic_store_n(&oracle.inside, 0, __ATOMIC_RELEASE);
 	errno = saved;
 }
