@@ -132,7 +132,8 @@ def main(arguments):
         if options.unnamed:
             own_ns = sum(sample["values"][1] for sample in found[0].samples)
             sampled_ns += own_ns
-            if own_ns > 2 * options.milliseconds * 1000000 and not options.no_cpu:
+            # (Time that the machine's host took away is in the clock of samples, not in getrusage's.)
+            if own_ns > 3 * options.milliseconds * 1000000 and not options.no_cpu:
                 errors.append("%s: %d ms of samples" % (answer["path"], own_ns // 1000000))
         for sample in found[0].samples:
             for route in route_names(sample, native):
@@ -151,8 +152,8 @@ def main(arguments):
         errors.append("no answers")
     print("%d answers; burnt %d ms, sampled %d ms in the routes' functions"
           % (answered, burnt_ns // 1000000, sampled_ns // 1000000))
-    least = 0.3 if options.ticks else 0.85
-    if not options.no_cpu and not least * burnt_ns <= sampled_ns <= 1.15 * burnt_ns:
+    least, most = 0.3 if options.ticks else 0.85, 1.25 if options.unnamed else 1.15
+    if not options.no_cpu and not least * burnt_ns <= sampled_ns <= most * burnt_ns:
         errors.append("sampled %d ns of %d" % (sampled_ns, burnt_ns))
     for error in errors[:40]:
         print(error)

@@ -40,7 +40,9 @@ def main(answers, profiles):
             total += count
             charged = None
             for depth, frame in enumerate(python):
-                place = places.get(frame["name"])
+                # (A namedtuple's __new__ is a <lambda> too.)
+                own = os.path.basename(frame["file"]) == "calibrated.py"
+                place = places.get(frame["name"]) if own else None
                 if place and (depth == 0 or place["inclusive"]):
                     charged = frame
                     break
