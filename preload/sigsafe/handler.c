@@ -8,7 +8,15 @@
 __thread struct handler_thread *handler_self;
 void (*handler_foreign)(int number, siginfo_t *info, void *context);
 
-enum { RED_ZONE = 128, STACK_TRUSTED = 64 << 20 };
+enum { RED_ZONE = 128, STACK_TRUSTED = 64 << 20, BACKLOG_NS = 5000 };
+
+static uint64_t handler_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
 
 static void handler_registers(struct unwind_registers *to, const ucontext_t *context)
 {
@@ -104,24 +112,26 @@ static size_t handler_walk(struct handler_thread *self, const struct unwind_regi
 	return depth;
 }
 
-/* A sample of the stack in self->keys. */
-static void handler_add(struct handler_thread *self, size_t depth, uint32_t flags)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	stacks_add(self->target, self->keys, depth,
-		   (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, flags);
-}
-
 static void handler_sample(struct handler_thread *self, const ucontext_t *context)
 {
 	struct unwind_registers registers;
-	size_t n_native;
+	size_t n_native, depth;
 	uint32_t flags = 0;
+	uint64_t now = handler_now();
 
+	/*
+	 * Ticks that came while the last one was handled queue up and are delivered at its end. A walk that
+	 * takes longer than a period (its memory has to be paged in, the machine stands still) would be
+	 * followed by the next for ever, and the host would not get on: those ticks are ours, not the host's.
+	 */
+	if (now - self->ended_ns < BACKLOG_NS) {
+		self->target->nested++;
+		return;
+	}
 	handler_registers(&registers, context);
-	handler_add(self, handler_walk(self, &registers, &n_native, &flags), flags);
+	depth = handler_walk(self, &registers, &n_native, &flags);
+	stacks_add(self->target, self->keys, depth, now, flags);
+	self->ended_ns = handler_now();
 }
 
 /* The innermost frames of a wait are our own wrappers: not the host's stack. How many? */
@@ -169,7 +179,7 @@ uint32_t handler_here(struct handler_thread *self, uint32_t *flags)
 	node = stacks_node(self->target, self->keys + own, depth - own);
 	/* A tick came in the middle: it is for what the thread was doing, which is this. */
 	while (__atomic_exchange_n(&self->deferred, false, __ATOMIC_RELAXED))
-		handler_add(self, depth, *flags);
+		stacks_add(self->target, self->keys, depth, handler_now(), *flags);
 	__asm__ volatile("" ::: "memory");
 	self->inside = false;
 	return node;
