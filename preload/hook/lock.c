@@ -12,10 +12,13 @@
 #include "preload/sigsafe/python.h"
 #include "preload/track/connection.h"
 
-/* Has it been had without waiting? A robust mutex whose owner died is had, too. */
-static bool lock_had(int result)
+/*
+ * What trying says is what locking would have said, unless another has it. Locking after a try that says
+ * ENOTRECOVERABLE would even hang: glibc's try leaves such a mutex locked.
+ */
+static bool lock_waits(int tried)
 {
-	return result == 0 || result == EOWNERDEAD;
+	return tried == EBUSY;
 }
 
 EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
@@ -26,7 +29,7 @@ EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
 	if (!waiting_wanted())
 		return libc_pthread_mutex_lock(mutex);
 	result = pthread_mutex_trylock(mutex);
-	if (lock_had(result))
+	if (!lock_waits(result))
 		return result;
 	waiting_begin(&w);
 	result = libc_pthread_mutex_lock(mutex);
@@ -65,7 +68,7 @@ EXPORT int pthread_rwlock_rdlock(pthread_rwlock_t *lock)
 	if (!waiting_wanted())
 		return libc_pthread_rwlock_rdlock(lock);
 	result = pthread_rwlock_tryrdlock(lock);
-	if (result == 0)
+	if (!lock_waits(result))
 		return result;
 	waiting_begin(&w);
 	result = libc_pthread_rwlock_rdlock(lock);
@@ -81,7 +84,7 @@ EXPORT int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
 	if (!waiting_wanted())
 		return libc_pthread_rwlock_wrlock(lock);
 	result = pthread_rwlock_trywrlock(lock);
-	if (result == 0)
+	if (!lock_waits(result))
 		return result;
 	waiting_begin(&w);
 	result = libc_pthread_rwlock_wrlock(lock);
