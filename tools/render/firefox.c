@@ -6,347 +6,9 @@
 
 #include "tools/base/errors.h"
 #include "tools/base/json.h"
-#include "tools/base/numbers.h"
-#include "tools/render/tracks.h"
+#include "tools/render/firefox_tables.h"
 
-enum { FORMAT_VERSION = 48, GECKO_VERSION = 29, RESOURCE_LIBRARY = 1, MARKER_INTERVAL = 1 };
-enum { NS_PER_MS = 1000000 };
-
-enum category {
-	CATEGORY_OTHER, /* the default one must be there, and grey */
-	CATEGORY_PYTHON,
-	CATEGORY_NATIVE,
-	CATEGORY_KERNEL,
-	CATEGORY_WAIT,
-	CATEGORY_RUNNABLE,
-	CATEGORY_REST,
-	CATEGORIES
-};
-
-/* Ids in the thread that is being written, plus 1; the others' are forgotten between threads. */
-struct numbering {
-	uint32_t *number;
-	uint32_t *ids; /* in the order of their numbers */
-	uint32_t count;
-};
-
-struct writing {
-	FILE *out;
-	const struct view *v;
-	const struct model *m;
-	const struct tracks *tracks;
-	int64_t start_ns; /* of the earliest request: 0 on the axis */
-	struct numbering nodes, frames, functions, modules;
-	struct numbering libs; /* modules; of the whole file */
-	const char **texts;    /* of the thread, in order of their index */
-	uint32_t n_texts, texts_room;
-	struct numbers text_numbers; /* address of a pooled text -> its index */
-};
-
-static struct numbering numbering_new(uint32_t n)
-{
-	return (struct numbering){ errors_alloc(n, sizeof(uint32_t)),
-				   errors_alloc(n, sizeof(uint32_t)), 0 };
-}
-
-static void numbering_clear(struct numbering *n)
-{
-	while (n->count)
-		n->number[n->ids[--n->count]] = 0;
-}
-
-static void numbering_free(struct numbering *n)
-{
-	free(n->number);
-	free(n->ids);
-}
-
-static uint32_t numbered(struct numbering *n, uint32_t id)
-{
-	if (!n->number[id]) {
-		n->ids[n->count] = id;
-		n->number[id] = ++n->count;
-	}
-	return n->number[id] - 1;
-}
-
-static uint32_t text_index(struct writing *w, const char *text)
-{
-	const char *pooled = strings_addz(w->m->strings, text);
-	bool fresh;
-	uint64_t *known = numbers_at(&w->text_numbers, (uintptr_t)pooled, &fresh);
-
-	if (!fresh)
-		return (uint32_t)*known;
-	*known = w->n_texts;
-	if (w->n_texts == w->texts_room) {
-		w->texts_room = w->texts_room ? w->texts_room * 2 : 256;
-		w->texts = errors_realloc(w->texts, w->texts_room, sizeof(*w->texts));
-	}
-	w->texts[w->n_texts] = pooled;
-	return w->n_texts++;
-}
-
-/* ---- columns ---- */
-
-/* Begins a column of a table, or goes on with it. */
-static void column(FILE *out, const char *name)
-{
-	fprintf(out, ",\"%s\":[", name);
-}
-
-static void put_ms(FILE *out, int64_t ns)
-{
-	fprintf(out, "%" PRId64 ".%06" PRId64, ns / NS_PER_MS, ns % NS_PER_MS);
-}
-
-/* A column that has the same everywhere. */
-static void constant(FILE *out, const char *name, uint32_t n, const char *value)
-{
-	column(out, name);
-	for (uint32_t i = 0; i < n; i++)
-		fprintf(out, "%s%s", i ? "," : "", value);
-	putc(']', out);
-}
-
-#define COLUMN(w, name, n, format, ...)                                          \
-	do {                                                                     \
-		column((w)->out, name);                                          \
-		for (uint32_t i = 0; i < (n); i++)                               \
-			fprintf((w)->out, i ? "," format : format, __VA_ARGS__); \
-		putc(']', (w)->out);                                             \
-	} while (0)
-
-/* ---- categories ---- */
-
-static void put_categories(FILE *out)
-{
-	static const struct {
-		const char *name, *color;
-	} categories[CATEGORIES] = {
-		[CATEGORY_OTHER] = { "Other", "grey" },
-		[CATEGORY_PYTHON] = { "Python", "yellow" },
-		[CATEGORY_NATIVE] = { "Native", "green" },
-		[CATEGORY_KERNEL] = { "Kernel", "orange" },
-		[CATEGORY_WAIT] = { "Wait", "blue" },
-		[CATEGORY_RUNNABLE] = { "Waiting for a CPU", "red" },
-		[CATEGORY_REST] = { "Unaccounted", "transparent" },
-	};
-
-	fputs("\"categories\":[", out);
-	for (int i = 0; i < CATEGORIES; i++) {
-		fprintf(out, "%s{\"name\":\"%s\",\"color\":\"%s\",\"subcategories\":[\"Other\"",
-			i ? "," : "", categories[i].name, categories[i].color);
-		for (int kind = 0; i == CATEGORY_WAIT && kind < WAIT_KINDS; kind++) {
-			putc(',', out);
-			json_put_text(out, wait_kind_name((enum wait_kind)kind));
-		}
-		fputs("]}", out);
-	}
-	putc(']', out);
-}
-
-static bool begins(const char *text, const char *with)
-{
-	return !strncmp(text, with, strlen(with));
-}
-
-static enum category category_of(const struct function *f)
-{
-	if (f->kind == FRAME_PYTHON)
-		return CATEGORY_PYTHON;
-	if (f->kind == FRAME_NATIVE)
-		return CATEGORY_NATIVE;
-	if (begins(f->name, PROFILE_WAIT_FRAME))
-		return CATEGORY_WAIT;
-	if (!strcmp(f->name, PROFILE_REST_FRAME))
-		return CATEGORY_REST;
-	if (!strcmp(f->name, PROFILE_RUNNABLE_FRAME))
-		return CATEGORY_RUNNABLE;
-	/* the kernel's functions have no brackets */
-	if (f->name[0] != '[' || begins(f->name, "[kernel"))
-		return CATEGORY_KERNEL;
-	return CATEGORY_OTHER;
-}
-
-/* 0 is the category itself. */
-static int subcategory_of(const struct function *f)
-{
-	const char *kind = f->name + strlen(PROFILE_WAIT_FRAME);
-
-	if (category_of(f) != CATEGORY_WAIT)
-		return 0;
-	for (int i = WAIT_KINDS; i--;) {
-		const char *name = wait_kind_name((enum wait_kind)i);
-
-		/* from the last: "client send" is no "client" */
-		if (begins(kind, name) && strchr(" ]", kind[strlen(name)]))
-			return i + 1;
-	}
-	return 0;
-}
-
-/* ---- tables of a thread ---- */
-
-static const struct function *function_of_node(const struct writing *w, uint32_t node)
-{
-	return &w->m->functions[w->m->frames[w->v->nodes[node].frame].function];
-}
-
-/* Parents first: a node's prefix must stand before it. */
-static uint32_t stack_number(struct writing *w, uint32_t node)
-{
-	uint32_t parent = w->v->nodes[node].parent;
-
-	if (parent && !w->nodes.number[node])
-		stack_number(w, parent);
-	return numbered(&w->nodes, node);
-}
-
-static uint32_t node_of(const struct writing *w, const struct piece *p)
-{
-	return w->v->node_of_stack[w->m->samples[p->sample].stack];
-}
-
-/* Numbers all that the samples of a track need, from the stacks down to the modules. */
-static void number_all(struct writing *w, const struct track *track)
-{
-	numbering_clear(&w->nodes);
-	numbering_clear(&w->frames);
-	numbering_clear(&w->functions);
-	numbering_clear(&w->modules);
-	w->n_texts = 0;
-	numbers_free(&w->text_numbers);
-	w->text_numbers = (struct numbers){ 0 };
-	for (size_t i = 0; i < track->n_parts; i++) {
-		const struct thread_line *line = track->parts[i].line;
-
-		for (size_t j = 0; j < line->n_pieces; j++)
-			stack_number(w, node_of(w, &line->pieces[j]));
-	}
-	for (uint32_t i = 0; i < w->nodes.count; i++)
-		numbered(&w->frames, w->v->nodes[w->nodes.ids[i]].frame);
-	for (uint32_t i = 0; i < w->frames.count; i++)
-		numbered(&w->functions, w->m->frames[w->frames.ids[i]].function);
-}
-
-static void put_stacks(struct writing *w)
-{
-	fprintf(w->out, ",\"stackTable\":{\"length\":%" PRIu32, w->nodes.count);
-	column(w->out, "prefix");
-	for (uint32_t i = 0; i < w->nodes.count; i++) {
-		uint32_t parent = w->v->nodes[w->nodes.ids[i]].parent;
-
-		if (parent)
-			fprintf(w->out, "%s%" PRIu32, i ? "," : "", w->nodes.number[parent] - 1);
-		else
-			fputs(i ? ",null" : "null", w->out);
-	}
-	putc(']', w->out);
-	COLUMN(w, "frame", w->nodes.count, "%" PRIu32,
-	       w->frames.number[w->v->nodes[w->nodes.ids[i]].frame] - 1);
-	COLUMN(w, "category", w->nodes.count, "%d",
-	       (int)category_of(function_of_node(w, w->nodes.ids[i])));
-	COLUMN(w, "subcategory", w->nodes.count, "%d",
-	       subcategory_of(function_of_node(w, w->nodes.ids[i])));
-	putc('}', w->out);
-}
-
-static void put_lines(struct writing *w, const char *name, uint32_t n, bool first_line)
-{
-	column(w->out, name);
-	for (uint32_t i = 0; i < n; i++) {
-		int32_t line = first_line ? w->m->functions[w->functions.ids[i]].start_line
-					  : w->m->frames[w->frames.ids[i]].line;
-
-		if (line > 0)
-			fprintf(w->out, "%s%" PRId32, i ? "," : "", line);
-		else
-			fputs(i ? ",null" : "null", w->out);
-	}
-	putc(']', w->out);
-}
-
-static void put_frames(struct writing *w)
-{
-	uint32_t n = w->frames.count;
-
-	fprintf(w->out, ",\"frameTable\":{\"length\":%" PRIu32, n);
-	constant(w->out, "address", n, "-1");
-	COLUMN(w, "inlineDepth", n, "%d", 0);
-	COLUMN(w, "category", n, "%d",
-	       (int)category_of(&w->m->functions[w->m->frames[w->frames.ids[i]].function]));
-	COLUMN(w, "subcategory", n, "%d",
-	       subcategory_of(&w->m->functions[w->m->frames[w->frames.ids[i]].function]));
-	COLUMN(w, "func", n, "%" PRIu32,
-	       w->functions.number[w->m->frames[w->frames.ids[i]].function] - 1);
-	constant(w->out, "nativeSymbol", n, "null");
-	constant(w->out, "innerWindowID", n, "0");
-	constant(w->out, "implementation", n, "null");
-	put_lines(w, "line", n, false);
-	constant(w->out, "column", n, "null");
-	putc('}', w->out);
-}
-
-static bool find_module(const struct writing *w, const struct function *f, uint32_t *module)
-{
-	if (f->kind != FRAME_NATIVE || !*f->module)
-		return false;
-	for (uint32_t i = 0; i < w->m->n_modules; i++) {
-		/* pooled */
-		if (w->m->modules[i].path == f->module) {
-			*module = i;
-			return true;
-		}
-	}
-	return false;
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
-static void put_functions(struct writing *w)
-{
-	uint32_t n = w->functions.count, module;
-
-	fprintf(w->out, ",\"funcTable\":{\"length\":%" PRIu32, n);
-	COLUMN(w, "name", n, "%" PRIu32, text_index(w, w->m->functions[w->functions.ids[i]].name));
-	constant(w->out, "isJS", n, "false");
-	constant(w->out, "relevantForJS", n, "false");
-	column(w->out, "resource");
-	for (uint32_t i = 0; i < n; i++) {
-		const struct function *f = &w->m->functions[w->functions.ids[i]];
-
-		fprintf(w->out, "%s%ld", i ? "," : "",
-			find_module(w, f, &module) ? (long)numbered(&w->modules, module) : -1L);
-	}
-	putc(']', w->out);
-	column(w->out, "fileName");
-	for (uint32_t i = 0; i < n; i++) {
-		const char *file = w->m->functions[w->functions.ids[i]].file;
-
-		if (*file)
-			fprintf(w->out, "%s%" PRIu32, i ? "," : "", text_index(w, file));
-		else
-			fputs(i ? ",null" : "null", w->out);
-	}
-	putc(']', w->out);
-	put_lines(w, "lineNumber", n, true);
-	constant(w->out, "columnNumber", n, "null");
-	fprintf(w->out, "},\"resourceTable\":{\"length\":%" PRIu32, w->modules.count);
-	COLUMN(w, "lib", w->modules.count, "%" PRIu32, numbered(&w->libs, w->modules.ids[i]));
-	COLUMN(w, "name", w->modules.count, "%" PRIu32,
-	       text_index(w, base_name(w->m->modules[w->modules.ids[i]].path)));
-	constant(w->out, "host", w->modules.count, "null");
-	COLUMN(w, "type", w->modules.count, "%d", RESOURCE_LIBRARY);
-	fputs("},\"nativeSymbols\":{\"length\":0,\"address\":[],\"functionSize\":[],"
-	      "\"libIndex\":[],\"name\":[]}",
-	      w->out);
-}
+enum { FORMAT_VERSION = 48, GECKO_VERSION = 29, MARKER_INTERVAL = 1, NS_PER_MS = 1000000 };
 
 /* ---- samples ---- */
 
@@ -380,7 +42,7 @@ static void add_end(struct moments *m, int64_t next_ns)
 		add_moment(m, (struct moment){ .at_ns = last->at_ns + last->length_ns });
 }
 
-static struct moments moments_of(const struct writing *w, const struct track *track)
+static struct moments moments_of(const struct firefox_writing *w, const struct track *track)
 {
 	struct moments m = { NULL, 0, 0 };
 
@@ -393,21 +55,22 @@ static struct moments moments_of(const struct writing *w, const struct track *tr
 			enum sample_state state = w->m->samples[p->sample].state;
 
 			add_end(&m, start + p->start_ns);
-			add_moment(&m, (struct moment){
-					       start + p->start_ns, p->length_ns, node_of(w, p),
-					       state == STATE_USER || state == STATE_KERNEL });
+			add_moment(&m,
+				   (struct moment){ start + p->start_ns, p->length_ns,
+						    firefox_node(w, p),
+						    state == STATE_USER || state == STATE_KERNEL });
 		}
 	}
 	add_end(&m, INT64_MAX);
 	return m;
 }
 
-static void put_samples(struct writing *w, const struct track *track)
+static void put_samples(struct firefox_writing *w, const struct track *track)
 {
 	struct moments m = moments_of(w, track);
 
 	fprintf(w->out, ",\"samples\":{\"length\":%" PRIu32 ",\"weightType\":\"tracing-ms\"", m.n);
-	column(w->out, "stack");
+	firefox_column(w->out, "stack");
 	for (uint32_t i = 0; i < m.n; i++) {
 		if (m.all[i].node)
 			fprintf(w->out, "%s%" PRIu32, i ? "," : "",
@@ -416,23 +79,23 @@ static void put_samples(struct writing *w, const struct track *track)
 			fputs(i ? ",null" : "null", w->out);
 	}
 	putc(']', w->out);
-	column(w->out, "time");
+	firefox_column(w->out, "time");
 	for (uint32_t i = 0; i < m.n; i++) {
 		if (i)
 			putc(',', w->out);
-		put_ms(w->out, m.all[i].at_ns);
+		firefox_put_ms(w->out, m.all[i].at_ns);
 	}
 	putc(']', w->out);
-	column(w->out, "weight");
+	firefox_column(w->out, "weight");
 	for (uint32_t i = 0; i < m.n; i++) {
 		if (i)
 			putc(',', w->out);
-		put_ms(w->out, m.all[i].length_ns);
+		firefox_put_ms(w->out, m.all[i].length_ns);
 	}
 	putc(']', w->out);
 	/* of the time since the sample before */
-	COLUMN(w, "threadCPUDelta", m.n, "%" PRId64,
-	       i && m.all[i - 1].on_cpu ? m.all[i - 1].length_ns : (int64_t)0);
+	FIREFOX_COLUMN(w, "threadCPUDelta", m.n, "%" PRId64,
+		       i && m.all[i - 1].on_cpu ? m.all[i - 1].length_ns : (int64_t)0);
 	putc('}', w->out);
 	free(m.all);
 }
@@ -472,7 +135,8 @@ static void put_wait_data(FILE *out, const struct sample *s)
 	putc('}', out);
 }
 
-static struct marker *markers_of(const struct writing *w, const struct track *track, uint32_t *n)
+static struct marker *markers_of(const struct firefox_writing *w, const struct track *track,
+				 uint32_t *n)
 {
 	struct marker *markers = NULL;
 	uint32_t room = 0;
@@ -502,30 +166,30 @@ static struct marker *markers_of(const struct writing *w, const struct track *tr
 	return markers;
 }
 
-static void put_markers(struct writing *w, const struct track *track)
+static void put_markers(struct firefox_writing *w, const struct track *track)
 {
-	uint32_t n, names[2] = { text_index(w, "Request"), text_index(w, "Wait") };
+	uint32_t n, names[2] = { firefox_text(w, "Request"), firefox_text(w, "Wait") };
 	struct marker *markers = markers_of(w, track, &n);
 
 	fprintf(w->out, ",\"markers\":{\"length\":%" PRIu32, n);
-	COLUMN(w, "name", n, "%" PRIu32, names[markers[i].wait != NULL]);
-	column(w->out, "startTime");
+	FIREFOX_COLUMN(w, "name", n, "%" PRIu32, names[markers[i].wait != NULL]);
+	firefox_column(w->out, "startTime");
 	for (uint32_t i = 0; i < n; i++) {
 		if (i)
 			putc(',', w->out);
-		put_ms(w->out, markers[i].start_ns);
+		firefox_put_ms(w->out, markers[i].start_ns);
 	}
 	putc(']', w->out);
-	column(w->out, "endTime");
+	firefox_column(w->out, "endTime");
 	for (uint32_t i = 0; i < n; i++) {
 		if (i)
 			putc(',', w->out);
-		put_ms(w->out, markers[i].end_ns);
+		firefox_put_ms(w->out, markers[i].end_ns);
 	}
 	putc(']', w->out);
-	COLUMN(w, "phase", n, "%d", MARKER_INTERVAL);
-	COLUMN(w, "category", n, "%d", markers[i].wait ? CATEGORY_WAIT : CATEGORY_OTHER);
-	column(w->out, "data");
+	FIREFOX_COLUMN(w, "phase", n, "%d", MARKER_INTERVAL);
+	FIREFOX_COLUMN(w, "category", n, "%d", markers[i].wait ? CATEGORY_WAIT : CATEGORY_OTHER);
+	firefox_column(w->out, "data");
 	for (uint32_t i = 0; i < n; i++) {
 		if (i)
 			putc(',', w->out);
@@ -567,7 +231,7 @@ static void put_schema(FILE *out)
 
 /* ---- the whole ---- */
 
-static void put_thread(struct writing *w, size_t at)
+static void put_thread(struct firefox_writing *w, size_t at)
 {
 	const struct track *track = &w->tracks->tracks[at];
 	bool first = !at || w->tracks->tracks[at - 1].pid != track->pid;
@@ -579,7 +243,7 @@ static void put_thread(struct writing *w, size_t at)
 			 track->number);
 	else
 		snprintf(name, sizeof(name), "thread %" PRIu32, track->thread);
-	number_all(w, track);
+	firefox_number_all(w, track);
 	fputs("{\"name\":", w->out);
 	json_put_text(w->out, name);
 	fprintf(w->out,
@@ -590,22 +254,14 @@ static void put_thread(struct writing *w, size_t at)
 	if (track->number > 1)
 		fprintf(w->out, ".%" PRIu32, track->number);
 	fputs("\",\"showMarkersInTimeline\":true,\"processName\":", w->out);
-	json_put_text(w->out, *exe ? base_name(exe) : "server");
+	json_put_text(w->out, *exe ? firefox_base_name(exe) : "server");
 	put_samples(w, track);
 	put_markers(w, track);
-	put_stacks(w);
-	put_frames(w);
-	put_functions(w);
-	column(w->out, "stringArray");
-	for (uint32_t i = 0; i < w->n_texts; i++) {
-		if (i)
-			putc(',', w->out);
-		json_put_text(w->out, w->texts[i]);
-	}
-	fputs("]}", w->out);
+	firefox_put_tables(w);
+	putc('}', w->out);
 }
 
-static void put_libs(struct writing *w)
+static void put_libs(struct firefox_writing *w)
 {
 	fputs(",\"libs\":[", w->out);
 	for (uint32_t i = 0; i < w->libs.count; i++) {
@@ -613,11 +269,11 @@ static void put_libs(struct writing *w)
 
 		fputs(i ? ",{\"arch\":\"x86_64\",\"name\":" : "{\"arch\":\"x86_64\",\"name\":",
 		      w->out);
-		json_put_text(w->out, base_name(m->path));
+		json_put_text(w->out, firefox_base_name(m->path));
 		fputs(",\"path\":", w->out);
 		json_put_text(w->out, m->path);
 		fputs(",\"debugName\":", w->out);
-		json_put_text(w->out, base_name(m->path));
+		json_put_text(w->out, firefox_base_name(m->path));
 		fputs(",\"debugPath\":", w->out);
 		json_put_text(w->out, m->path);
 		fputs(",\"breakpadId\":\"\",\"codeId\":", w->out);
@@ -630,7 +286,7 @@ static void put_libs(struct writing *w)
 	putc(']', w->out);
 }
 
-static void put_meta(const struct writing *w)
+static void put_meta(const struct firefox_writing *w)
 {
 	const struct model *m = w->m;
 	int64_t period = 0, end = w->start_ns;
@@ -647,13 +303,13 @@ static void put_meta(const struct writing *w)
 			exe = r->exe;
 	}
 	fputs("{\"meta\":{\"interval\":", w->out);
-	put_ms(w->out, period > 0 ? period : NS_PER_MS);
+	firefox_put_ms(w->out, period > 0 ? period : NS_PER_MS);
 	fputs(",\"startTime\":", w->out);
-	put_ms(w->out, w->start_ns);
+	firefox_put_ms(w->out, w->start_ns);
 	fputs(",\"profilingStartTime\":0,\"profilingEndTime\":", w->out);
-	put_ms(w->out, end - w->start_ns);
+	firefox_put_ms(w->out, end - w->start_ns);
 	fputs(",\"product\":", w->out);
-	json_put_text(w->out, *exe ? base_name(exe) : "server");
+	json_put_text(w->out, *exe ? firefox_base_name(exe) : "server");
 	fprintf(w->out,
 		",\"importedFrom\":\"reqprof " REQPROF_VERSION
 		"\",\"stackwalk\":1,\"processType\":0,"
@@ -663,7 +319,7 @@ static void put_meta(const struct writing *w)
 		"\"extensions\":{\"length\":0,\"baseURL\":[],\"id\":[],\"name\":[]},"
 		"\"sampleUnits\":{\"time\":\"ms\",\"eventDelay\":\"ms\",\"threadCPUDelta\":\"ns\"},",
 		GECKO_VERSION, FORMAT_VERSION);
-	put_categories(w->out);
+	firefox_put_categories(w->out);
 	putc(',', w->out);
 	put_schema(w->out);
 	putc('}', w->out);
@@ -684,19 +340,9 @@ void firefox_render(const struct view *v, FILE *out)
 {
 	const struct model *m = v->model;
 	struct tracks *tracks = tracks_make(m);
-	struct writing w = {
-		.out = out,
-		.v = v,
-		.m = m,
-		.tracks = tracks,
-		.start_ns = m->n_requests ? earliest(m) : 0,
-		.nodes = numbering_new(v->n_nodes),
-		.frames = numbering_new(m->n_frames),
-		.functions = numbering_new(m->n_functions),
-		.modules = numbering_new(m->n_modules),
-		.libs = numbering_new(m->n_modules),
-	};
+	struct firefox_writing w = firefox_writing_begin(v, tracks, out);
 
+	w.start_ns = m->n_requests ? earliest(m) : 0;
 	put_meta(&w);
 	fputs(",\"threads\":[", out);
 	for (size_t i = 0; i < tracks->n_tracks; i++) {
@@ -707,12 +353,6 @@ void firefox_render(const struct view *v, FILE *out)
 	putc(']', out);
 	put_libs(&w);
 	fputs("}\n", out);
-	numbering_free(&w.nodes);
-	numbering_free(&w.frames);
-	numbering_free(&w.functions);
-	numbering_free(&w.modules);
-	numbering_free(&w.libs);
-	numbers_free(&w.text_numbers);
-	free(w.texts);
+	firefox_writing_end(&w);
 	tracks_free(tracks);
 }
