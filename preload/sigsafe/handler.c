@@ -122,11 +122,16 @@ static void handler_sample(struct handler_thread *self, const ucontext_t *contex
 	/*
 	 * Ticks that came while the last one was handled queue up and are delivered at its end. A walk that
 	 * takes longer than a period (its memory has to be paged in, the machine stands still) would be
-	 * followed by the next for ever, and the host would not get on: those ticks are ours, not the host's.
+	 * followed by the next for ever, and the host would not get on. One more is walked, which is quick
+	 * now if the first was only cold; the others are our own time, not the host's.
 	 */
-	if (now - self->ended_ns < BACKLOG_NS) {
+	if (now - self->ended_ns >= BACKLOG_NS) {
+		self->queued = false;
+	} else if (self->queued) {
 		self->target->nested++;
 		return;
+	} else {
+		self->queued = true;
 	}
 	handler_registers(&registers, context);
 	depth = handler_walk(self, &registers, &n_native, &flags);

@@ -27,6 +27,7 @@ struct handler_thread {
 	bool waits;              /* are waits timed? */
 	uint64_t wait_min_ns;    /* shorter ones are added up */
 	uint64_t ended_ns;       /* when the last sample was done, CLOCK_MONOTONIC */
+	bool queued;             /* the last one came right behind another */
 	uint32_t every, ticks;   /* each every-th signal is a sample; signals since the last one */
 	uintptr_t stack_high;    /* end of the thread's stack */
 	uint64_t late;           /* ticks with no target */
