@@ -54,6 +54,8 @@ enum {
 	X(samples_incomplete, "stacks taken that are cut or lack a half") \
 	X(waits, "waits timed") \
 	X(lost_waits, "waits lost: the request's buffer was full") \
+	X(kernel_samples, "stacks taken in the kernel") \
+	X(lost_kernel, "stacks taken in the kernel that were lost: their ring was full") \
 	X(lost_buffer_full, "samples lost: the request's buffer was full") \
 	X(lost_nested, "samples lost: a signal came while one was being handled") \
 	X(lost_foreign, "signals ignored: not sent by our clock") \
@@ -65,7 +67,10 @@ enum {
 	X(connections_tls_unseen, "connections whose TLS could not be seen: no OpenSSL that we can stand in front of") \
 	X(threads_perf, "threads sampled by perf events") \
 	X(threads_timer, "threads sampled by the fallback timer") \
-	X(threads_none, "threads that could not be sampled")
+	X(threads_none, "threads that could not be sampled") \
+	X(threads_kernel, "threads that were sampled in the kernel, too") \
+	X(threads_kernel_refused, "threads not sampled in the kernel: its perf events were refused") \
+	X(threads_kernel_memory, "threads not sampled in the kernel: no more memory may be locked")
 
 enum control_counter {
 #define CONTROL_ENUM(name, text) CONTROL_##name,
@@ -76,7 +81,7 @@ enum control_counter {
 
 struct control_process {
 	uint32_t pid;         /* 0: free. Claimed by compare and swap */
-	uint32_t reserved;
+	int32_t kernel_error; /* errno of the last perf event of the kernel's own time that was refused */
 	uint64_t start_ticks; /* field 22 of /proc/PID/stat, 0 when it could not be read */
 	int32_t file_error;   /* errno of the last profile that could not be written */
 	int32_t clock_error;  /* errno of the last perf_event_open that was refused */

@@ -4,6 +4,7 @@
 
 #define ENV_DIR "REQPROF_DIR"       /* output directory; default reqprof.out in the working directory */
 #define ENV_RATE "REQPROF_RATE"     /* samples per second of CPU, 1..9970; default 997 */
+#define ENV_KERNEL_RATE "REQPROF_KERNEL_RATE" /* kernel stacks per second of kernel time, 0..9970; default 99; 0: none */
 #define ENV_ENABLE "REQPROF_ENABLE" /* 1 (default) or 0: start switched off */
 #define ENV_SIGNAL "REQPROF_SIGNAL" /* real-time signal number to prefer; default 50 */
 #define ENV_STACKS "REQPROF_STACKS" /* mixed (default), python, native */
@@ -19,6 +20,7 @@
 enum { ENV_WAIT_MIN_US_DEFAULT = 200, ENV_WAIT_MIN_US_MAX = 10000000 };
 enum { ENV_RATE_DEFAULT = 997, ENV_RATE_MIN = 1, ENV_RATE_MAX = 9970, ENV_SIGNAL_DEFAULT = 50 };
 
+enum { ENV_KERNEL_RATE_DEFAULT = 99 };
 enum { ENV_MAX_FILES_DEFAULT = 10000, ENV_MIN_MS_MAX = 86400000 };
 #define ENV_MAX_BYTES_DEFAULT (UINT64_C(1) << 30)
 /* The queue that knows the oldest file has no more room (control.h). */

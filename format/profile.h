@@ -24,9 +24,11 @@
  *             to stand alone are added up by stack (or only by kind and peer): PROFILE_LABEL_COUNT says how many they are.
  *             A wait for the GIL has one sample for each request that held it meanwhile
  *             (PROFILE_LABEL_HOLDER) and one for what nobody known held.
- *   kernel    samples 0. Sampled in the kernel: cpu = period, kernel frames leaf first above the pseudo
- *             frame PROFILE_KERNEL_SAMPLED; the thread's CPU time that no sample stands for is one with
- *             the single frame PROFILE_KERNEL_FRAME and cpu = wall = what it is.
+ *   kernel    samples 0. Sampled in the kernel: cpu = wall = the period of PROFILE_KEY_KERNEL_RATE, unless
+ *             they stand for more than the kernel part, to which their wall values are then scaled; native
+ *             frames of the kernel leaf first, above the pseudo frame PROFILE_KERNEL_SAMPLED. The thread's
+ *             CPU time that no sample stands for is one with the single frame PROFILE_KERNEL_FRAME and
+ *             cpu = wall = what it is.
  *   runnable  wall only: ready to run, and no CPU was free (the kernel's run-queue delay, less what of it lies in
  *             waits); single frame PROFILE_RUNNABLE_FRAME
  *   rest      wall only: none of these, PROFILE_REST_FRAME. "Unaccounted" to users.
@@ -36,6 +38,8 @@
  * Stacks are leaf first. Locations are of three kinds:
  *   native: address set, mapping too unless the address is in no file (generated code), no line; the address is the pc of a leaf frame and pc - 1 of a
  *           return address, so that it lies inside the call; names come later, from tools/symbol;
+ *           The kernel's have the mapping PROFILE_KERNEL_MAPPING, whose build id is that of the boot: the
+ *           kernel's functions lie elsewhere after each;
  *   Python: mapping 0, address 0, one line: function (name = qualified name, system_name = code
  *           name, left out where it is the same, filename, start_line = first line) and the line being run;
  *   pseudo: mapping 0, one line with a function named in square brackets, no file.
@@ -66,6 +70,7 @@ enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, P
 #define PROFILE_REST_FRAME_EARLIER "[not on CPU or in the kernel]" /* read as the above */
 #define PROFILE_KERNEL_FRAME "[kernel (not sampled)]"
 #define PROFILE_KERNEL_SAMPLED "[kernel]"
+#define PROFILE_KERNEL_MAPPING "[kernel.kallsyms]"
 #define PROFILE_RUNNABLE_FRAME "[waiting for a CPU]"
 #define PROFILE_WAIT_FRAME "[wait: " /* + KIND, a space and ON if there is one, "]" */
 
@@ -104,6 +109,9 @@ enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, P
 #define PROFILE_KEY_CLOCK "reqprof.clock"           /* perf-user, thread-timer, none */
 #define PROFILE_KEY_CLOCK_WHY "reqprof.clock_why"   /* when not perf-user: the call and error that decided it */
 #define PROFILE_KEY_RATE "reqprof.rate"             /* samples per second of CPU asked for */
+#define PROFILE_KEY_KERNEL_SAMPLES "reqprof.kernel_samples" /* number of stacks taken in the kernel; absent: 0 */
+#define PROFILE_KEY_KERNEL_RATE "reqprof.kernel_rate" /* those per second of kernel time; absent: not sampled */
+#define PROFILE_KEY_KERNEL_WHY "reqprof.kernel_why" /* why not: off, or the call and error that decided it */
 #define PROFILE_KEY_PYTHON "reqprof.python"         /* 3.11.2, none, or unsupported: REASON */
 #define PROFILE_KEY_THREADS "reqprof.threads"       /* how many threads worked for the request */
 #define PROFILE_KEY_WHOLE "reqprof.whole"           /* 16 hex digits; always the last comment */

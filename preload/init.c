@@ -113,6 +113,18 @@ static void init_count_clock(const struct clock *clock)
 		control_note_clock_error(-clock->error);
 }
 
+static void init_count_kernel(const struct kernel_clock *kernel)
+{
+	if (kernel->state == KERNEL_SAMPLED) {
+		control_count(CONTROL_threads_kernel, 1);
+	} else if (kernel->state == KERNEL_REFUSED || kernel->state == KERNEL_NO_RING) {
+		control_count(kernel->state == KERNEL_REFUSED ? CONTROL_threads_kernel_refused :
+								CONTROL_threads_kernel_memory,
+			      1);
+		control_note_kernel_error(-kernel->error);
+	}
+}
+
 static void init_add_idle(struct request *r, uint64_t from_ns, uint64_t to_ns)
 {
 	if (to_ns > from_ns)
@@ -159,6 +171,7 @@ static void init_resumed(struct request *r)
 {
 	struct sample_settings wanted = {
 		.rate = control_rate(),
+		.kernel_rate = settings.kernel_rate,
 		.signal = settings.signal,
 		.stacks = settings.stacks,
 		.waits = settings.waits,
@@ -174,6 +187,7 @@ static void init_resumed(struct request *r)
 	}
 	if (made) {
 		init_count_clock(&thread->clock);
+		init_count_kernel(&thread->kernel);
 		__atomic_fetch_add(&r->prepared_ns, init_now() - entered_ns, __ATOMIC_RELAXED);
 	}
 	init_note_thread(r, thread->tid);
@@ -188,6 +202,8 @@ static void init_resumed(struct request *r)
 	r->clock = (int32_t)thread->clock.kind;
 	r->clock_error = thread->clock.error;
 	r->rate = thread->clock.rate;
+	r->kernel_state = (int32_t)thread->kernel.state;
+	r->kernel_error = thread->kernel.error;
 }
 
 /* How far a count of the process's has grown since anybody was told. Any thread may tell. */
@@ -275,6 +291,7 @@ static void init_write_profile(const struct request *r, const struct stacks *sta
 		.clock = (enum clock_kind)r->clock,
 		.clock_error = r->clock_error,
 		.rate = r->rate,
+		.kernel_rate = settings.kernel_rate,
 		.python = python_version(),
 		.kept = kept,
 		.budget = &budget,
@@ -298,6 +315,8 @@ static void init_write_profile(const struct request *r, const struct stacks *sta
 	control_count(CONTROL_samples_incomplete, job.parts.incomplete);
 	control_count(CONTROL_lost_buffer_full, job.parts.lost);
 	control_count(CONTROL_lost_nested, job.parts.nested);
+	control_count(CONTROL_kernel_samples, job.parts.kernel_samples);
+	control_count(CONTROL_lost_kernel, job.parts.kernel_lost);
 	control_count(CONTROL_waits, job.parts.waits);
 	control_count(CONTROL_lost_waits, job.parts.waits_lost);
 	if (result == 0) {

@@ -124,6 +124,8 @@ void settings_read(struct settings *settings)
 	if (getauxval(AT_SECURE))
 		return;
 	settings->rate = settings_number(settings, ENV_RATE, ENV_RATE_MIN, ENV_RATE_MAX, ENV_RATE_DEFAULT);
+	settings->kernel_rate = settings_number(settings, ENV_KERNEL_RATE, 0, ENV_RATE_MAX,
+						ENV_KERNEL_RATE_DEFAULT);
 	settings->enabled = settings_number(settings, ENV_ENABLE, 0, 1, 1);
 	settings->signal = (int)settings_number(settings, ENV_SIGNAL, 34, 64, ENV_SIGNAL_DEFAULT);
 	settings->waits = settings_number(settings, ENV_WAITS, 0, 1, 1);

@@ -13,7 +13,7 @@
 struct settings {
 	bool usable;          /* false: secure execution, or no directory can be named */
 	bool enabled;
-	uint32_t rate;
+	uint32_t rate, kernel_rate;
 	int signal;
 	enum handler_stacks stacks;
 	uint32_t wrong;       /* how many variables made no sense */

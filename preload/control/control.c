@@ -392,6 +392,11 @@ void control_note_clock_error(int error)
 	__atomic_store_n(&slot->clock_error, error, __ATOMIC_RELAXED);
 }
 
+void control_note_kernel_error(int error)
+{
+	__atomic_store_n(&slot->kernel_error, error, __ATOMIC_RELAXED);
+}
+
 void control_postfork_child(void)
 {
 	memset(&private_page.processes[0], 0, sizeof(private_page.processes[0]));

@@ -50,6 +50,7 @@ void control_count(enum control_counter counter, uint64_t n);
 void control_note_python(const char *version);
 void control_note_file_error(int error);
 void control_note_clock_error(int error);
+void control_note_kernel_error(int error);
 
 /* The child counts for itself, from its first request on. */
 void control_postfork_child(void);

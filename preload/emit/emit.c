@@ -12,6 +12,7 @@
 #include "preload/emit/locations.h"
 #include "preload/emit/route.h"
 #include "preload/emit/samples.h"
+#include "preload/sample/kernel_clock.h"
 
 /* What would be too large for the stacks that coroutines have. */
 struct emit_work {
@@ -19,7 +20,7 @@ struct emit_work {
 	struct file file;
 	char route[WIRE_PATH_MAX];
 	char name[FILE_NAME_MAX + 1];
-	uint32_t stack[STACKS_DEPTH_MAX + 1]; /* a wait stands on top */
+	uint32_t stack[STACKS_DEPTH_MAX + 1]; /* a wait stands on top, the kernel's stack on "[kernel]" */
 };
 
 /* How the scratch memory is shared out. */
@@ -114,12 +115,54 @@ static void emit_parts(struct profile_writer *w, const struct request *r, const 
 	emit_number(w, PROFILE_KEY_MAJOR_FAULTS, (int64_t)r->major_faults);
 	emit_number(w, PROFILE_KEY_SWITCHED, (int64_t)r->preempted);
 	emit_number(w, PROFILE_KEY_QUEUED_NS, (int64_t)r->arrived_ns);
+	emit_number(w, PROFILE_KEY_KERNEL_SAMPLES, (int64_t)parts->kernel_samples);
+	emit_number(w, PROFILE_KEY_LOST "kernel", (int64_t)parts->kernel_lost);
 	profile_write_comment_number(w, PROFILE_KEY_SAMPLES, (int64_t)parts->samples);
 	profile_write_comment_number(w, PROFILE_KEY_INCOMPLETE, (int64_t)parts->incomplete);
 	emit_number(w, PROFILE_KEY_LOST "buffer_full", (int64_t)parts->lost);
 	emit_number(w, PROFILE_KEY_LOST "nested", (int64_t)parts->nested);
 	emit_number(w, PROFILE_KEY_LOST_WAITS, (int64_t)parts->waits_lost);
 	emit_number(w, PROFILE_KEY_TAIL, (int64_t)parts->tail);
+}
+
+static void emit_kernel_why(struct profile_writer *w, const struct request *r)
+{
+	char why[64] = "";
+
+	switch ((enum kernel_clock_state)r->kernel_state) {
+	case KERNEL_SAMPLED:
+		return;
+	case KERNEL_OFF:
+		strcpy(why, "off");
+		break;
+	case KERNEL_NO_CLOCK:
+		strcpy(why, "the clock is no perf event");
+		break;
+	case KERNEL_REFUSED:
+		strcpy(why, "perf_event_open: ");
+		break;
+	case KERNEL_NO_RING:
+		strcpy(why, "mmap: ");
+		break;
+	}
+	if (r->kernel_error)
+		strncat(why, errno_name(-r->kernel_error), sizeof(why) - strlen(why) - 1);
+	emit_text(w, PROFILE_KEY_KERNEL_WHY, why);
+}
+
+static void emit_clock(struct profile_writer *w, const struct emit_job *job)
+{
+	char why[64] = "perf_event_open: ";
+
+	emit_text(w, PROFILE_KEY_CLOCK, clock_name(job->clock));
+	if (job->clock != CLOCK_PERF_USER && job->clock_error) {
+		strncat(why, errno_name(-job->clock_error), sizeof(why) - strlen(why) - 1);
+		emit_text(w, PROFILE_KEY_CLOCK_WHY, why);
+	}
+	profile_write_comment_number(w, PROFILE_KEY_RATE, job->rate);
+	if (job->request->kernel_state == KERNEL_SAMPLED || job->parts.kernel_samples)
+		profile_write_comment_number(w, PROFILE_KEY_KERNEL_RATE, job->kernel_rate);
+	emit_kernel_why(w, job->request);
 }
 
 static void emit_facts(struct profile_writer *w, const struct emit_job *job, const char *route,
@@ -152,14 +195,7 @@ static void emit_facts(struct profile_writer *w, const struct emit_job *job, con
 	profile_write_comment_number(w, PROFILE_KEY_TID, r->end_tid);
 	profile_write_comment_number(w, PROFILE_KEY_THREADS, r->threads);
 	emit_text(w, PROFILE_KEY_EXE, locations_executable());
-	emit_text(w, PROFILE_KEY_CLOCK, clock_name(job->clock));
-	if (job->clock != CLOCK_PERF_USER && job->clock_error) {
-		char why[64] = "perf_event_open: ";
-
-		strncat(why, errno_name(-job->clock_error), sizeof(why) - sizeof("perf_event_open: "));
-		emit_text(w, PROFILE_KEY_CLOCK_WHY, why);
-	}
-	profile_write_comment_number(w, PROFILE_KEY_RATE, job->rate);
+	emit_clock(w, job);
 	emit_text(w, PROFILE_KEY_PYTHON, job->python);
 	emit_kept(w, job->kept);
 	emit_text(w, PROFILE_KEY_TRACEPARENT, facts->traceparent);
@@ -178,6 +214,7 @@ int emit_profile(struct emit_job *job)
 		.request = r,
 		.parts = &job->parts,
 		.period_ns = period_ns,
+		.kernel_period_ns = job->kernel_rate ? clock_period_ns(job->kernel_rate) : 0,
 		.locations_memory = (char *)job->scratch + SCRATCH_LOCATIONS,
 		.stack = work->stack,
 	};

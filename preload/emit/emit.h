@@ -24,7 +24,7 @@ struct emit_job {
 	uint64_t counter;
 	enum clock_kind clock;
 	int clock_error;
-	uint32_t rate;
+	uint32_t rate, kernel_rate;
 	const char *python;
 	uint32_t kept;           /* enum keep_rule: why it is written */
 	struct budget *budget;   /* with room for one file taken; given back when there is no file in the end */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "preload/emit/boot_id.h"
 #include "preload/sigsafe/codes.h"
 
 static uint32_t locations_mapping(struct locations *l, const struct module *module)
@@ -25,6 +26,7 @@ void locations_start(struct locations *l, struct profile_writer *writer, void *m
 
 	l->writer = writer;
 	l->modules = modules_acquire();
+	l->kernel = 0;
 	l->of_node = memory;
 	l->of_module = l->of_node + STACKS_NODES_MAX;
 	l->of_code = l->of_module + LOCATIONS_MODULES_MAX;
@@ -77,6 +79,27 @@ static uint32_t locations_python(struct locations *l, uint64_t key)
 					   codes_line(code, lasti));
 }
 
+/* The upper half of all addresses, which are their own offsets in it. */
+static uint32_t locations_kernel_mapping(struct locations *l)
+{
+	const uint64_t start = UINT64_C(0xff) << 56;
+	const struct profile_text path = { PROFILE_KERNEL_MAPPING, sizeof(PROFILE_KERNEL_MAPPING) - 1 };
+	const uint8_t *id = boot_id();
+
+	if (!l->kernel)
+		l->kernel = profile_write_mapping(l->writer, start, UINT64_MAX, start, path, id,
+						  id ? BOOT_ID_BYTES : 0);
+	return l->kernel;
+}
+
+static uint32_t locations_of_kernel(struct locations *l, uint64_t key)
+{
+	uint64_t pc = stacks_kernel_pc(key);
+
+	return profile_write_native_location(l->writer, locations_kernel_mapping(l),
+					     key & STACKS_KEY_EXACT ? pc : pc - 1);
+}
+
 static uint32_t locations_native(struct locations *l, uint64_t key)
 {
 	uintptr_t pc = (uintptr_t)(key & ~STACKS_KEY_EXACT);
@@ -98,6 +121,7 @@ size_t locations_stack(struct locations *l, const struct stacks *tree, uint32_t 
 
 		if (!l->of_node[node])
 			l->of_node[node] = key & STACKS_KEY_PYTHON ? locations_python(l, key) :
+					   stacks_is_kernel(key)   ? locations_of_kernel(l, key) :
 								     locations_native(l, key);
 		stack[depth++] = l->of_node[node];
 	}

@@ -27,6 +27,7 @@ struct locations {
 	uint32_t *of_module;  /* mapping of each module, 0: not written yet */
 	uint32_t *of_code;    /* pairs of code id and function */
 	uint32_t codes;       /* how many: a power of two */
+	uint32_t kernel;      /* mapping of the kernel, 0: not written yet */
 };
 
 /* memory: LOCATIONS_BYTES. nodes: how many the trees have in all, so that no more is cleared than can be

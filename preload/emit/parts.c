@@ -5,9 +5,12 @@ static void parts_count_samples(const struct request *r, const struct stacks *s,
 {
 	parts->lost += s->lost;
 	parts->nested += s->nested;
+	parts->kernel_lost += s->kernel_lost;
 	for (uint32_t i = 0; i < s->n_samples; i++) {
 		/* Found out only when a close told where the end was. */
-		if (s->samples[i].at_ns > r->end_ns) {
+		if (s->samples[i].flags & STACK_KERNEL) {
+			parts->kernel_samples += s->samples[i].at_ns <= r->end_ns;
+		} else if (s->samples[i].at_ns > r->end_ns) {
 			parts->tail++;
 		} else {
 			parts->samples++;

@@ -15,6 +15,7 @@ struct parts {
 	/* Of wait: for the GIL, for a thread to work for it, and for our own preparations. */
 	int64_t gil, idle, prepared;
 	uint64_t samples, incomplete, lost, nested;
+	uint64_t kernel_samples, kernel_lost;
 	uint64_t tail; /* samples after the end of the response: not the request's */
 	uint64_t waits, waits_lost, trips;
 };

@@ -83,7 +83,8 @@ struct writing {
 	struct labels labels;
 	struct locations locations;
 	struct parts_share share;
-	uint64_t written; /* stacks taken on the CPU */
+	uint64_t written, kernel_written; /* stacks taken on the CPU, in user code and in the kernel */
+	uint32_t kernel_root;             /* the location under the kernel's frames; 0: not written yet */
 };
 
 static void write_sample(struct writing *w, const uint32_t *stack, size_t depth, int64_t count,
@@ -100,15 +101,44 @@ static void write_sample(struct writing *w, const uint32_t *stack, size_t depth,
 			     w->labels.count);
 }
 
-/* Wall values of the samples add up to the user part, of which a short request's stand for more. */
-static int64_t write_user_ns(const struct writing *w)
+/* The wall value of the next of n samples: a period, or, in a short request of which they stand for more,
+ * what makes them add up to the part that they are of. */
+static int64_t write_share_ns(int64_t part, int64_t n, int64_t period_ns, uint64_t written)
 {
-	const struct parts *parts = w->samples->parts;
-	int64_t n = (int64_t)parts->samples;
+	return n * period_ns <= part ? period_ns : part / n + ((int64_t)written < part % n);
+}
 
-	return n * w->samples->period_ns <= parts->user
-		       ? w->samples->period_ns
-		       : parts->user / n + ((int64_t)w->written < parts->user % n);
+static uint32_t write_pseudo(struct profile_writer *writer, const char *bytes, size_t len)
+{
+	const struct profile_text name = { bytes, len }, none = { "", 0 };
+
+	return profile_write_line_location(writer,
+					   profile_write_function(writer, name, none, none, 0), 0);
+}
+
+static void write_user(struct writing *w, size_t depth)
+{
+	const struct emit_samples *samples = w->samples;
+	const struct parts *parts = samples->parts;
+
+	write_sample(w, samples->stack, depth, 1, samples->period_ns, 0,
+		     write_share_ns(parts->user, (int64_t)parts->samples, samples->period_ns,
+				    w->written++));
+}
+
+static void write_kernel(struct writing *w, size_t depth)
+{
+	const struct emit_samples *samples = w->samples;
+	const struct parts *parts = samples->parts;
+
+	if (!w->kernel_root)
+		w->kernel_root = write_pseudo(samples->writer, PROFILE_KERNEL_SAMPLED,
+					      strlen(PROFILE_KERNEL_SAMPLED));
+	samples->stack[depth++] = w->kernel_root;
+	labels_text(&w->labels, PROFILE_LABEL_STATE, PROFILE_STATE_KERNEL);
+	write_sample(w, samples->stack, depth, 0, samples->kernel_period_ns, 0,
+		     write_share_ns(parts->kernel, (int64_t)parts->kernel_samples,
+				    samples->kernel_period_ns, w->kernel_written++));
 }
 
 static void write_stacks(struct writing *w, const struct stacks *s)
@@ -125,18 +155,12 @@ static void write_stacks(struct writing *w, const struct stacks *s)
 		w->labels.count = w->labels.fixed;
 		labels_number(&w->labels, PROFILE_LABEL_THREAD, s->tid);
 		labels_at(&w->labels, samples->request, sample->at_ns);
-		labels_stack(&w->labels, sample->flags);
-		write_sample(w, samples->stack, depth, 1, samples->period_ns, 0, write_user_ns(w));
-		w->written++;
+		labels_stack(&w->labels, sample->flags & STACK_INCOMPLETE);
+		if (sample->flags & STACK_KERNEL)
+			write_kernel(w, depth);
+		else
+			write_user(w, depth);
 	}
-}
-
-static uint32_t write_pseudo(struct profile_writer *writer, const char *bytes, size_t len)
-{
-	const struct profile_text name = { bytes, len }, none = { "", 0 };
-
-	return profile_write_line_location(writer,
-					   profile_write_function(writer, name, none, none, 0), 0);
 }
 
 static size_t write_append(char *to, size_t at, size_t size, const char *text)
@@ -245,8 +269,10 @@ static void write_wait_part(struct writing *w, enum wait_kind kind, const char *
 static void write_parts(struct writing *w)
 {
 	const struct parts *parts = w->samples->parts;
+	int64_t not_sampled = parts->kernel - (int64_t)parts->kernel_samples *
+						       w->samples->kernel_period_ns;
 
-	write_part(w, PROFILE_KERNEL_FRAME, PROFILE_STATE_KERNEL, parts->kernel, parts->kernel);
+	write_part(w, PROFILE_KERNEL_FRAME, PROFILE_STATE_KERNEL, not_sampled, not_sampled);
 	write_wait_part(w, WAIT_QUEUE, "", parts->idle);
 	write_wait_part(w, WAIT_OTHER, "start of reqprof", parts->prepared);
 	write_part(w, PROFILE_RUNNABLE_FRAME, PROFILE_STATE_RUNNABLE, 0, parts->runnable);

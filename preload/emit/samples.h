@@ -10,7 +10,7 @@ struct emit_samples {
 	struct profile_writer *writer;
 	const struct request *request;
 	const struct parts *parts;
-	int64_t period_ns;
+	int64_t period_ns, kernel_period_ns;
 	void *locations_memory; /* LOCATIONS_BYTES */
 	uint32_t *stack;	/* STACKS_DEPTH_MAX + 1 of them */
 };

@@ -35,6 +35,9 @@ static int clock_open_perf(struct clock *clock, int signal)
 		.exclude_kernel = 1,
 		.exclude_hv = 1,
 		.wakeup_events = 1,
+		/* That of the event that joins it: see kernel_clock.c. */
+		.use_clockid = 1,
+		.clockid = CLOCK_MONOTONIC,
 	};
 	struct f_owner_ex owner = { F_OWNER_TID, raw_gettid() };
 	int fd = raw_perf_event_open(&attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);

@@ -22,6 +22,7 @@ struct sample_thread *sample_thread_self(void)
 
 static void sample_thread_free(struct sample_thread *thread)
 {
+	kernel_clock_close(&thread->kernel, &thread->handler.kernel);
 	clock_close(&thread->clock);
 	usage_close(&thread->usage_source);
 	/* From here on a late tick finds nobody. */
@@ -108,10 +109,13 @@ struct sample_thread *sample_thread_get(const struct sample_settings *settings, 
 	if (thread->clock.asked != settings->rate) {
 		tid = (uint32_t)raw_gettid();
 		thread->tid = tid;
+		kernel_clock_close(&thread->kernel, &thread->handler.kernel);
 		clock_close(&thread->clock);
 		signal_arm(settings->signal);
 		mask_watch();
 		clock_open(&thread->clock, settings->rate, signal_number());
+		kernel_clock_open(&thread->kernel, &thread->handler.kernel, &thread->clock,
+				  settings->kernel_rate);
 		thread->handler.every = thread->clock.every;
 		thread->handler.clock_is_timer = thread->clock.kind == CLOCK_THREAD_TIMER;
 		thread->handler.clock_id =
@@ -179,9 +183,10 @@ void sample_stop(struct sample_thread *thread, struct stacks **list, struct samp
 		return;
 	clock_stop(&thread->clock);
 	__atomic_store_n(&thread->handler.target, NULL, __ATOMIC_RELEASE);
+	kernel_ring_drain(&thread->handler.kernel, target, thread->handler.keys);
 	if (!sample_listed(list, target)) {
-		if (target->n_samples || target->lost || target->nested || target->waits.count ||
-		    target->waits.lost) {
+		if (target->n_samples || target->lost || target->nested || target->kernel_lost ||
+		    target->waits.count || target->waits.lost) {
 			target->next = __atomic_load_n(list, __ATOMIC_ACQUIRE);
 			while (!__atomic_compare_exchange_n(list, &target->next, target, false,
 							    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
@@ -243,6 +248,9 @@ void sample_postfork_child(void)
 		return;
 	/* The descriptor was closed with all of ours; timers are not inherited. */
 	thread->clock = (struct clock){ .fd = -1 };
+	/* Its ring is not mapped here. */
+	thread->kernel = (struct kernel_clock){ .state = KERNEL_OFF };
+	thread->handler.kernel = (struct kernel_ring){ 0 };
 	thread->usage_source = (struct usage_source){ 0 };
 	thread->handler.target = NULL;
 	thread->handler.inside = false;

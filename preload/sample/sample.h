@@ -10,6 +10,7 @@
 
 #include "preload/sample/clock.h"
 #include "preload/sample/holders.h"
+#include "preload/sample/kernel_clock.h"
 #include "preload/sample/usage.h"
 #include "preload/sigsafe/handler.h"
 #include "preload/sigsafe/stacks.h"
@@ -18,6 +19,7 @@
 struct sample_thread {
 	struct handler_thread handler;
 	struct clock clock;
+	struct kernel_clock kernel;
 	uint32_t tid;
 	struct stacks *spare;     /* an empty tree for the next request */
 	uint64_t cpu_start_ns;
@@ -33,6 +35,7 @@ enum { SAMPLE_SCRATCH = 2 * 1024 * 1024 };
 
 struct sample_settings {
 	uint32_t rate;
+	uint32_t kernel_rate; /* 0: the kernel is not sampled */
 	int signal; /* preferred number */
 	enum handler_stacks stacks;
 	bool waits;

@@ -225,6 +225,8 @@ void handler_tick(int number, siginfo_t *info, void *context)
 		self->inside = true;
 		__asm__ volatile("" ::: "memory");
 		handler_sample(self, context);
+		if (kernel_ring_fills(&self->kernel))
+			kernel_ring_drain(&self->kernel, self->target, self->keys);
 		__asm__ volatile("" ::: "memory");
 		self->inside = false;
 	}

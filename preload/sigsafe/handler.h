@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "preload/sigsafe/kernel_ring.h"
 #include "preload/sigsafe/python.h"
 #include "preload/sigsafe/stacks.h"
 #include "preload/sigsafe/unwind.h"
@@ -32,6 +33,7 @@ struct handler_thread {
 	uintptr_t stack_high;    /* end of the thread's stack */
 	uint64_t late;           /* ticks with no target */
 	uint64_t foreign;        /* signals that our clock did not send */
+	struct kernel_ring kernel; /* where the kernel puts its own stacks */
 	struct python_thread python;
 	struct unwind_memo memo;
 	/* Scratch: too large for the stacks that coroutines have. */

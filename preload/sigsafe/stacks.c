@@ -49,7 +49,7 @@ void stacks_reset(struct stacks *s, uint32_t tid)
 	waits_reset(&s->waits);
 	s->next = NULL;
 	s->tid = tid;
-	s->n_samples = s->lost = s->incomplete = s->nested = 0;
+	s->n_samples = s->lost = s->incomplete = s->nested = s->kernel_lost = 0;
 	s->slots = STACKS_SLOTS_MIN;
 	s->nodes[STACKS_ROOT] = (struct stack_node){ .slot = UINT32_MAX };
 	s->n_nodes = 1;
@@ -142,6 +142,6 @@ bool stacks_add(struct stacks *s, const uint64_t *keys, size_t depth, uint64_t a
 		return false;
 	}
 	s->samples[s->n_samples++] = (struct stack_sample){ at_ns, node, flags };
-	s->incomplete += flags != 0;
+	s->incomplete += (flags & STACK_INCOMPLETE) != 0;
 	return true;
 }

@@ -25,11 +25,26 @@ enum {
 
 /* A frame as a key: top bit set for Python. */
 #define STACKS_KEY_PYTHON (UINT64_C(1) << 63)
-#define STACKS_KEY_EXACT (UINT64_C(1) << 62) /* native: the pc itself, not a return address */
+#define STACKS_KEY_EXACT (UINT64_C(1) << 62) /* native, kernel: the pc itself, not a return address */
+#define STACKS_KEY_KERNEL (UINT64_C(1) << 61)
+#define STACKS_KEY_ADDRESS ((UINT64_C(1) << 57) - 1) /* an address without the bits that its half decides */
 
 static inline uint64_t stacks_key_native(uintptr_t pc, bool exact)
 {
 	return (uint64_t)pc | (exact ? STACKS_KEY_EXACT : 0);
+}
+/* Addresses of the kernel have all upper bits set: they are left out, and put back. */
+static inline uint64_t stacks_key_kernel(uint64_t pc, bool exact)
+{
+	return (pc & STACKS_KEY_ADDRESS) | STACKS_KEY_KERNEL | (exact ? STACKS_KEY_EXACT : 0);
+}
+static inline bool stacks_is_kernel(uint64_t key)
+{
+	return (key & (STACKS_KEY_PYTHON | STACKS_KEY_KERNEL)) == STACKS_KEY_KERNEL;
+}
+static inline uint64_t stacks_kernel_pc(uint64_t key)
+{
+	return (key & STACKS_KEY_ADDRESS) | ~STACKS_KEY_ADDRESS;
 }
 static inline uint64_t stacks_key_python(uint32_t code, int32_t lasti)
 {
@@ -46,6 +61,8 @@ enum stack_flags {
 	STACK_TRUNCATED = 1, /* the native walk ended early */
 	STACK_UNMERGED = 2,  /* Python frames stand rootward of all native ones */
 	STACK_NO_PYTHON = 4, /* Python frames were there and could not be read */
+	STACK_INCOMPLETE = STACK_TRUNCATED | STACK_UNMERGED | STACK_NO_PYTHON,
+	STACK_KERNEL = 8,    /* the kernel's stack, taken by the kernel: no frame of the program's */
 };
 
 struct stack_sample {
@@ -61,8 +78,9 @@ struct stacks {
 	uint32_t n_samples;
 	uint32_t slots; /* a power of two */
 	uint32_t lost;  /* samples that found no room */
-	uint32_t incomplete; /* samples with a flag */
+	uint32_t incomplete; /* samples that lack something */
 	uint32_t nested;     /* ticks that came inside the handler */
+	uint32_t kernel_lost; /* the kernel's stacks that found no room in their ring */
 	uint32_t nodes_high; /* most nodes ever used: memory that has been touched */
 	uint32_t waits_high; /* most waits */
 	struct stack_sample *samples;

@@ -84,6 +84,7 @@ struct request {
 	uint32_t rate;
 	int32_t clock;                  /* enum clock_kind of the last thread that worked for it */
 	int32_t clock_error;
+	int32_t kernel_state, kernel_error; /* struct kernel_clock of that thread */
 
 	enum wire_protocol protocol;
 	union wire_request in;

@@ -7,7 +7,7 @@ SECONDS_EACH=${EINTR_SECONDS:-5}
 setup() {
 	use_profiles
 	port=$(free_port)
-	fast=("${preload[@]}" REQPROF_RATE=9970)
+	fast=("${preload[@]}" REQPROF_RATE=9970 REQPROF_KERNEL_RATE=9970)
 	denied=("$PROGRAMS/deny_syscall" perf_event_open 1)
 }
 

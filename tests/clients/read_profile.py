@@ -20,7 +20,7 @@ NUMBERS = {
     "reqprof.user_ns", "reqprof.kernel_ns", "reqprof.gil_ns", "reqprof.runnable_ns",
     "reqprof.overlap_ns", "reqprof.wait_count", "reqprof.round_trips", "reqprof.page_faults",
     "reqprof.major_faults", "reqprof.preempted", "reqprof.queued_ns", "reqprof.tail_samples",
-    "reqprof.threads", "http.response.status_code", "process.pid", "thread.id",
+    "reqprof.kernel_samples", "reqprof.kernel_rate", "reqprof.threads", "http.response.status_code", "process.pid", "thread.id",
 }
 
 
@@ -143,7 +143,7 @@ class Profile:
             mapping = self.mappings[location[2]]
             if not mapping.get(2, 0) <= address < mapping.get(3, 0):
                 raise Malformed("address %#x outside its mapping" % address)
-            return {"kind": "native", "file": self.text(mapping, 5),
+            return {"kind": "native", "file": self.text(mapping, 5), "build_id": self.text(mapping, 6),
                     "offset": address - mapping.get(2, 0) + mapping.get(4, 0)}
         line = location[4][0]
         function = self.functions[line[1]]
@@ -198,6 +198,14 @@ class Profile:
                 leaf = "[wait: %s]" % " ".join(filter(None, (labels["wait"], labels.get("wait.on"))))
                 if sample["frames"][0]["name"] != leaf:
                     raise Malformed("%s is not %s" % (sample["frames"][0]["name"], leaf))
+        kernel = [s for s in self.samples if s["labels"].get("state") == "kernel"]
+        sampled = sum(s["frames"][-1].get("name") == "[kernel]" for s in kernel)
+        if sampled != self.facts.get("reqprof.kernel_samples", 0):
+            raise Malformed("%d stacks of the kernel" % sampled)
+        if not self.facts.get("reqprof.overlap_ns"):
+            walls = sum(s["values"][3] for s in kernel)
+            if walls != self.facts["reqprof.kernel_ns"]:
+                raise Malformed("the kernel's samples make %d" % walls)
 
 
 def main(arguments):

@@ -149,6 +149,29 @@ static void untimed_waits_are_unaccounted(void)
 	CHECK_INT(m.parts.rest, 90 * PERIOD);
 }
 
+static void the_kernels_stacks_are_counted_apart(void)
+{
+	const uint64_t keys[] = { stacks_key_kernel(0xffffffff81000000, true) };
+	struct made m;
+
+	make(&m, 40 * PERIOD);
+	for (int i = 0; i < 20; i++)
+		sample(&m, (uint64_t)i * PERIOD);
+	for (int i = 0; i < 3; i++)
+		stacks_add(m.s, keys, 1, 1000 + (uint64_t)i * 50 * PERIOD, STACK_KERNEL);
+	/* after the end */
+	stacks_add(m.s, keys, 1, 1001 + 100 * PERIOD, STACK_KERNEL);
+	m.s->kernel_lost = 5;
+	add_up(&m);
+	CHECK_INT(m.parts.samples, 20);
+	CHECK_INT(m.parts.incomplete, 0);
+	CHECK_INT(m.parts.tail, 0);
+	CHECK_INT(m.parts.kernel_samples, 3);
+	CHECK_INT(m.parts.kernel_lost, 5);
+	CHECK_INT(m.parts.user, 20 * PERIOD);
+	CHECK_INT(m.parts.kernel, 20 * PERIOD);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -158,6 +181,7 @@ int main(void)
 		TAP_TEST(what_comes_after_the_end_is_not_the_request),
 		TAP_TEST(threads_at_the_same_time_overlap),
 		TAP_TEST(untimed_waits_are_unaccounted),
+		TAP_TEST(the_kernels_stacks_are_counted_apart),
 	};
 
 	return tap_run(tests, sizeof(tests) / sizeof(tests[0]));

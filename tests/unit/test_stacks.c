@@ -112,6 +112,23 @@ static void keys_tell_native_from_python(void)
 	CHECK_INT((python >> 32) & 0x7fffffff, 0x7fffffff);
 }
 
+static void keys_tell_the_kernel_from_both(void)
+{
+	static const uint64_t pcs[] = { 0xffffffff81d7f410, 0xffff888000000000, UINT64_MAX - 4096,
+					0xff11000000000000 };
+
+	for (size_t i = 0; i < sizeof(pcs) / sizeof(pcs[0]); i++) {
+		CHECK(stacks_is_kernel(stacks_key_kernel(pcs[i], true)));
+		CHECK(stacks_kernel_pc(stacks_key_kernel(pcs[i], true)) == pcs[i]);
+		CHECK(stacks_kernel_pc(stacks_key_kernel(pcs[i], false)) == pcs[i]);
+		CHECK(stacks_key_kernel(pcs[i], true) & STACKS_KEY_EXACT);
+		CHECK(!(stacks_key_kernel(pcs[i], false) & (STACKS_KEY_EXACT | STACKS_KEY_PYTHON)));
+	}
+	CHECK(!stacks_is_kernel(stacks_key_native(0x7fffffffffff, true)));
+	CHECK(!stacks_is_kernel(stacks_key_python(0x7fffffff, -2)));
+	CHECK(!stacks_is_kernel(stacks_key_python(0, 0)));
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -120,6 +137,7 @@ int main(void)
 		TAP_TEST(a_reset_forgets_without_clearing),
 		TAP_TEST(full_is_counted_not_written_over),
 		TAP_TEST(keys_tell_native_from_python),
+		TAP_TEST(keys_tell_the_kernel_from_both),
 	};
 
 	return tap_run(tests, sizeof(tests) / sizeof(tests[0]));

@@ -22,7 +22,7 @@ struct summary {
 	uint64_t totals[CONTROL_COUNTER_COUNT];
 	uint64_t ended[CONTROL_COUNTER_COUNT]; /* of these, in processes that are gone */
 	uint32_t n_running, n_ended;
-	int32_t file_error, clock_error;
+	int32_t file_error, clock_error, kernel_error;
 };
 
 static bool is_running(const struct control_process *process)
@@ -52,6 +52,8 @@ static void sum_up(const struct control_page *page, struct summary *s)
 			s->file_error = process->file_error;
 		if (process->clock_error)
 			s->clock_error = process->clock_error;
+		if (process->kernel_error)
+			s->kernel_error = process->kernel_error;
 	}
 }
 
@@ -97,6 +99,14 @@ static const char *clock_advice(int error)
 	default:
 		return NULL;
 	}
+}
+
+static const char *kernel_advice(const uint64_t *counters)
+{
+	return counters[CONTROL_threads_kernel_refused]
+		       ? "time there is only counted; try sysctl kernel.perf_event_paranoid=1, or CAP_PERFMON"
+		       : "time there is only counted; raise the limit of locked memory (ulimit -l, or "
+			 "sysctl kernel.perf_event_mlock_kb)";
 }
 
 /* Which clock a process's threads run by: the worst of them tells most. */
@@ -253,6 +263,7 @@ void ctl_status_text(const struct ctl_page *p, const char *directory)
 	print_trouble("last profile that could not be written", s.file_error,
 		      file_advice(s.file_error));
 	print_trouble("perf events were refused", s.clock_error, clock_advice(s.clock_error));
+	print_trouble("the kernel could not be sampled", s.kernel_error, kernel_advice(s.totals));
 }
 
 /* ---- json ---- */
@@ -294,6 +305,8 @@ static json_t *process_json(const struct control_process *process)
 			    error_json(process->file_error, file_advice(process->file_error)));
 	json_object_set_new(o, "clock_error",
 			    error_json(process->clock_error, clock_advice(process->clock_error)));
+	json_object_set_new(o, "kernel_error",
+			    error_json(process->kernel_error, kernel_advice(process->counters)));
 	json_object_set_new(o, "counters", counters_json(process->counters));
 	return o;
 }
@@ -349,6 +362,8 @@ void ctl_status_json(const struct ctl_page *p, const char *directory)
 	json_object_set_new(o, "file_error", error_json(s.file_error, file_advice(s.file_error)));
 	json_object_set_new(o, "clock_error",
 			    error_json(s.clock_error, clock_advice(s.clock_error)));
+	json_object_set_new(o, "kernel_error",
+			    error_json(s.kernel_error, kernel_advice(s.totals)));
 	json_object_set_new(o, "totals", counters_json(s.totals));
 	json_print(o);
 }

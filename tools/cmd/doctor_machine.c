@@ -73,7 +73,7 @@ static void check_library(void)
 
 /* ---- clocks ---- */
 
-static int try_perf(void)
+static int try_perf(bool kernel)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -81,7 +81,8 @@ static int try_perf(void)
 		.config = PERF_COUNT_SW_CPU_CLOCK,
 		.sample_period = 1000000,
 		.disabled = 1,
-		.exclude_kernel = 1,
+		.exclude_kernel = !kernel,
+		.exclude_user = kernel,
 		.exclude_hv = 1,
 	};
 	long fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
@@ -133,10 +134,22 @@ static void say_refused(const struct doctor_user *user, int error, long paranoid
 			     "refused (%s); %s", strerror(error), works);
 }
 
+static void check_kernel_time(const struct doctor_user *user, long paranoid)
+{
+	bool may = user->pid ? paranoid < 2 || user->may_perf : !try_perf(true);
+
+	if (may)
+		findings_add(FINDING_OK, "kernel-time", NULL, "may be sampled, too");
+	else
+		findings_add(FINDING_NOTE, "kernel-time",
+			     "sysctl kernel.perf_event_paranoid=1, or CAP_PERFMON",
+			     "is counted, but not sampled: kernel.perf_event_paranoid is %ld", paranoid);
+}
+
 static void check_clock(const struct doctor_user *user)
 {
 	long paranoid = read_number("/proc/sys/kernel/perf_event_paranoid", -1);
-	int error = user->pid ? 0 : try_perf();
+	int error = user->pid ? 0 : try_perf(false);
 	int timer = try_timer();
 
 	/* Of another process we can only know the rule. */
@@ -151,6 +164,8 @@ static void check_clock(const struct doctor_user *user)
 	else
 		findings_add(FINDING_OK, "perf-events", NULL, "permitted to user %u%s", user->uid,
 			     user->may_perf ? " (privileged)" : "");
+	if (!error)
+		check_kernel_time(user, paranoid);
 	if (timer && error)
 		findings_add(FINDING_NOTE, "timer", NULL,
 			     "refused too (%s): requests are seen with their times, but no stacks",

@@ -184,7 +184,7 @@ int cmd_run(int argc, char **argv)
 {
 	const char *directory = NULL;
 	char library[PATH_MAX];
-	long rate = 0, signal = 0, wait_min_us = -1;
+	long rate = 0, kernel_rate = -1, signal = 0, wait_min_us = -1;
 	int stacks = -1, status;
 	bool off = false, no_waits = false;
 	long min_ms = -1, every = 0;
@@ -200,6 +200,9 @@ int cmd_run(int argc, char **argv)
 		  NULL, 0, 0 },
 		{ OPTION_NUMBER, 'r', "rate", "N", &rate,
 		  "Samples a second of CPU time; default 997.", NULL, ENV_RATE_MIN, ENV_RATE_MAX },
+		{ OPTION_NUMBER, 0, "kernel-rate", "N", &kernel_rate,
+		  "Stacks a second of time in the kernel, where permitted; 0: none; default 99.", NULL,
+		  0, ENV_RATE_MAX },
 		{ OPTION_FLAG, 0, "off", NULL, &off,
 		  "Start switched off; `reqprof ctl on` switches on.", NULL, 0, 0 },
 		{ OPTION_TEXT, 0, "filter", "PATTERNS", &wishes[WISH_FILTER].value,
@@ -252,6 +255,8 @@ int cmd_run(int argc, char **argv)
 		return options_usage_error(&spec, "which command is to be run?");
 	if (rate)
 		set_number(ENV_RATE, rate);
+	if (kernel_rate >= 0)
+		set_number(ENV_KERNEL_RATE, kernel_rate);
 	if (signal)
 		set_number(ENV_SIGNAL, signal);
 	if (off)

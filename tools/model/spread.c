@@ -14,9 +14,9 @@ struct route {
 /* How the CPU time of a route is dealt out. */
 struct deal {
 	long double on_cpu; /* wall time on the CPU, exact */
-	long double ticked; /* what the ticks stand for */
+	long double user, kernel; /* what the ticks in each stand for */
 	long double unsampled;
-	long double tick_factor, unsampled_factor;
+	long double user_factor, kernel_factor, unsampled_factor;
 	/* running sums, so that rounding never adds up */
 	long double given, rounded;
 };
@@ -34,9 +34,11 @@ static bool is_on_cpu(const struct sample *s)
 	return s->state == STATE_USER || s->state == STATE_KERNEL;
 }
 
+/* Ticks in user code are ten times as many as those in the kernel, which share what is left. */
 static struct deal reckon(const struct model *m, const struct route *route)
 {
-	struct deal d = { .tick_factor = 1, .unsampled_factor = 1 };
+	struct deal d = { .user_factor = 1, .kernel_factor = 1, .unsampled_factor = 1 };
+	long double left;
 
 	for (uint32_t i = 0; i < route->n; i++) {
 		const struct request *r = &m->requests[route->requests[i]];
@@ -49,16 +51,29 @@ static struct deal reckon(const struct model *m, const struct route *route)
 				continue;
 			d.on_cpu += (long double)s->values[PROFILE_WALL];
 			if (s->ticks)
-				d.ticked += scale * (long double)s->values[PROFILE_CPU];
+				*(s->state == STATE_USER ? &d.user : &d.kernel) +=
+					scale * (long double)s->values[PROFILE_CPU];
 			else
 				d.unsampled += (long double)s->values[PROFILE_WALL];
 		}
 	}
-	if (d.ticked > 0 && (d.ticked > d.on_cpu || d.unsampled <= 0))
-		d.tick_factor = d.on_cpu / d.ticked;
+	if (d.user > 0 && (d.user > d.on_cpu || (d.kernel <= 0 && d.unsampled <= 0)))
+		d.user_factor = d.on_cpu / d.user;
+	left = fmaxl(0, d.on_cpu - d.user_factor * d.user);
+	if (d.kernel > 0 && (d.kernel > left || d.unsampled <= 0))
+		d.kernel_factor = left / d.kernel;
+	left = fmaxl(0, left - d.kernel_factor * d.kernel);
 	if (d.unsampled > 0)
-		d.unsampled_factor = fmaxl(0, d.on_cpu - d.tick_factor * d.ticked) / d.unsampled;
+		d.unsampled_factor = left / d.unsampled;
 	return d;
+}
+
+static long double given(const struct deal *d, const struct sample *s, long double scale)
+{
+	if (!s->ticks)
+		return d->unsampled_factor * (long double)s->values[PROFILE_WALL];
+	return (s->state == STATE_USER ? d->user_factor : d->kernel_factor) * scale *
+	       (long double)s->values[PROFILE_CPU];
 }
 
 static void deal_out(struct model *m, const struct route *route)
@@ -75,12 +90,7 @@ static void deal_out(struct model *m, const struct route *route)
 
 			if (!is_on_cpu(s))
 				continue;
-			if (s->ticks)
-				d.given +=
-					d.tick_factor * scale * (long double)s->values[PROFILE_CPU];
-			else
-				d.given +=
-					d.unsampled_factor * (long double)s->values[PROFILE_WALL];
+			d.given += given(&d, s, scale);
 			d.rounded = roundl(d.given);
 			s->share_ns = (int64_t)(d.rounded - before);
 		}

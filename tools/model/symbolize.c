@@ -14,11 +14,17 @@ static void name_unknown(struct model *m, uint32_t location)
 	const char *path = m->modules[l->module].path;
 	const char *base = strrchr(path, '/');
 	uint32_t frame;
+	size_t len;
 	char *name;
 
-	base = base && base[1] ? base + 1 : path;
-	if (asprintf(&name, "[%s+0x%llx]", *base ? base : "unknown",
-		     (unsigned long long)l->offset) < 0)
+	base = base && base[1] ? base + 1 : *path ? path : "unknown";
+	len = strlen(base);
+	/* "[vdso]" has brackets of its own. */
+	if (len > 2 && base[0] == '[' && base[len - 1] == ']') {
+		base++;
+		len -= 2;
+	}
+	if (asprintf(&name, "[%.*s+0x%llx]", (int)len, base, (unsigned long long)l->offset) < 0)
 		name = errors_strdup("[unknown]");
 	frame = model_frame(m, model_function(m, FRAME_NATIVE, name, name, "", 0, path), 0, false);
 	free(name);

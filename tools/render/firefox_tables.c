@@ -113,7 +113,8 @@ static enum firefox_category category_of(const struct function *f)
 	if (f->kind == FRAME_PYTHON)
 		return CATEGORY_PYTHON;
 	if (f->kind == FRAME_NATIVE)
-		return CATEGORY_NATIVE;
+		return strcmp(f->module, PROFILE_KERNEL_MAPPING) ? CATEGORY_NATIVE
+								 : CATEGORY_KERNEL;
 	if (begins(f->name, PROFILE_WAIT_FRAME))
 		return CATEGORY_WAIT;
 	if (!strcmp(f->name, PROFILE_REST_FRAME))

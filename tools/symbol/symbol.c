@@ -10,6 +10,7 @@
 #include "tools/symbol/debug_file.h"
 #include "tools/symbol/demangle.h"
 #include "tools/symbol/inlines.h"
+#include "tools/symbol/kernel_names.h"
 #include "tools/symbol/names.h"
 #include "tools/symbol/object.h"
 
@@ -18,6 +19,7 @@ struct module {
 	bool opened; /* tried, once */
 	struct object main, debug;
 	struct inlines *inlines;
+	struct kernel_names *kernel; /* of the module that is none */
 	struct names names;
 	struct symbol_frame *frames; /* answers so far, one after the other */
 	size_t n_frames, frames_room;
@@ -53,6 +55,7 @@ struct symbolizer *symbol_open(void)
 
 static void module_free(struct module *m)
 {
+	kernel_names_close(m->kernel);
 	inlines_close(m->inlines);
 	names_free(&m->names);
 	object_close(&m->debug);
@@ -150,8 +153,16 @@ static void warn_once(struct symbolizer *s, const struct module *m, const char *
 static void open_module(struct symbolizer *s, struct module *m)
 {
 	Elf *described = NULL;
+	const char *why;
 
 	m->opened = true;
+	if (strcmp(m->path, SYMBOL_KERNEL) == 0) {
+		m->kernel = kernel_names_open(KERNEL_NAMES_LIST, KERNEL_NAMES_BOOT, m->build_id,
+					      &why);
+		if (!m->kernel)
+			warn_once(s, m, why);
+		return;
+	}
 	switch (object_open(&m->main, m->path)) {
 	case OBJECT_ABSENT:
 		return;
@@ -244,6 +255,10 @@ static size_t look_up(struct module *m, uint64_t file_offset, struct symbol_fram
 	uint64_t vaddr;
 	size_t count = 0;
 
+	if (m->kernel) {
+		out[0] = (struct symbol_frame){ .name = kernel_names_find(m->kernel, file_offset) };
+		return out[0].name ? 1 : 0;
+	}
 	if (!m->main.elf || !object_vaddr(&m->main, file_offset, &vaddr))
 		return 0;
 	if (m->inlines)

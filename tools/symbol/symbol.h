@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #define SYMBOL_DEBUG_DIR "/usr/lib/debug"
+#define SYMBOL_KERNEL "[kernel.kallsyms]" /* as profiles call the kernel: PROFILE_KERNEL_MAPPING */
 
 enum { SYMBOL_FRAMES_MAX = 64 }; /* at one address; calls inlined deeper than that are left out */
 
@@ -50,7 +51,8 @@ void symbol_set_debug_dir(struct symbolizer *s, const char *dir);
  * Writes the frames at file_offset of a module (address - mapping start + mapping offset; for a
  * return address less one, as format/profile.h has it), innermost first, and returns how many: at
  * least 1, at most max, the outermost being cut; 0 when unknown. module_path "[vdso]" is this
- * kernel's. build_id_hex: what the profile says, "" or NULL when it says nothing. A file whose
+ * kernel's, SYMBOL_KERNEL the kernel itself, whose offsets are addresses and whose build id is
+ * that of the boot. build_id_hex: what the profile says, "" or NULL when it says nothing. A file whose
  * build id differs gives no names: names of another build would be wrong ones.
  *
  * PLT stubs are called "printf@plt". A function that only its unwind entry betrays (a static one of
