@@ -5,6 +5,7 @@
 
 #include "preload/sample/sample.h"
 #include "preload/sample/signal.h"
+#include "preload/sigsafe/peek.h"
 #include "preload/sigsafe/raw.h"
 
 enum {
@@ -82,9 +83,12 @@ bool wait_end(struct wait *w)
 
 const sigset_t *wait_mask(const sigset_t *mask, sigset_t *storage)
 {
-	if (!mask || !wait_ticks_in_kernel(sample_thread_self()))
+	/* The kernel reads a mask of 64 signals, and what it cannot read is its to refuse. */
+	if (!mask || !wait_ticks_in_kernel(sample_thread_self()) ||
+	    !peek_ok((uintptr_t)mask, sizeof(uint64_t)))
 		return mask;
-	*storage = *mask;
+	sigemptyset(storage);
+	memcpy(storage, mask, sizeof(uint64_t));
 	sigaddset(storage, signal_number());
 	return storage;
 }

@@ -26,6 +26,7 @@ same() {
 @test "signal actions and masks, waiting for signals, small stacks" { same conform_signal; }
 @test "locks, conditions, semaphores, ends of threads" { same conform_lock; }
 @test "files at offsets, file locks" { same conform_file; }
+@test "waiting for descriptors, time and names" { same conform_wait; }
 
 @test "each of the programs above is run" {
 	diff <(grep -oE 'same conform_[a-z0-9_]+' "$BATS_TEST_FILENAME" | sed 's/same //' | sort) \

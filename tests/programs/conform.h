@@ -71,7 +71,16 @@ static inline void pause_ms(int milliseconds)
 		;
 }
 
-/* Two ends of a TCP connection. */
+/* A byte of the body: the calling thread works for the request now. */
+static inline void request_resume(void)
+{
+	char byte = 'x';
+
+	if (send(request_client, &byte, 1, 0) != 1 || recv(request_server, &byte, 1, 0) != 1)
+		fatal("request body");
+}
+
+/* Two ends of a TCP connection. To accept is to turn to something new: the request is resumed afterwards. */
 static inline void connection_make(int *client, int *server)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
@@ -86,6 +95,8 @@ static inline void connection_make(int *client, int *server)
 	    (*server = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0)
 		fatal("connection");
 	close(listener);
+	if (request_server >= 0)
+		request_resume();
 }
 
 /* The head of a request whose body does not end soon, sent and read. */
@@ -94,20 +105,15 @@ static inline void request_begin(void)
 	static const char head[] =
 		"POST /conform HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n";
 	char got[sizeof(head)];
+	int client, server;
 
-	connection_make(&request_client, &request_server);
+	request_server = -1;
+	connection_make(&client, &server);
+	request_client = client;
+	request_server = server;
 	if (send(request_client, head, sizeof(head) - 1, 0) != sizeof(head) - 1 ||
 	    recv(request_server, got, sizeof(head) - 1, MSG_WAITALL) != sizeof(head) - 1)
 		fatal("request");
-}
-
-/* A byte of the body: the calling thread works for the request now. */
-static inline void request_resume(void)
-{
-	char byte = 'x';
-
-	if (send(request_client, &byte, 1, 0) != 1 || recv(request_server, &byte, 1, 0) != 1)
-		fatal("request body");
 }
 
 static inline void request_finish(void)
