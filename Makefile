@@ -65,7 +65,7 @@ MAN1 := $(sort $(wildcard man/*.1))
 MAN5 := $(sort $(wildcard man/*.5))
 MAN7 := $(sort $(wildcard man/*.7))
 
-.PHONY: all help deps demo check check-unit check-bats check-lint check-pythons check-suites fuzz fuzz-build bench bench-build install uninstall clean programs unit
+.PHONY: all help deps demo check check-unit check-bats check-lint check-pythons check-suites fuzz fuzz-build bench bench-build bench-counts install uninstall clean programs unit
 all: $(B)/libreqprof.so $(B)/reqprof
 
 help:
@@ -78,6 +78,7 @@ help:
 	@echo 'make check-pythons   stacks of every CPython that can be had (STRESS_SECONDS=2 of signals for each)'
 	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench      speed, as ratios measured in one run (ROWS="placement nginx" for some; BENCH="--readme README.md", --json, --svg, --quick)'
+	@echo 'make bench-counts   instructions of the hot paths by callgrind, against tests/bench/counts.txt'
 	@echo 'make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)'
 	@echo 'make clean      remove $(B)/'
 	@echo 'Variables: V=1 shows commands, WERROR=0, SAN=address,undefined, CC, CFLAGS'
@@ -148,7 +149,17 @@ $(B)/bench/%.so: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) -fPIC -fvisibility=hidden -shared -MMD -MP $< -o $@ -ldl
-bench-build: all $(B)/bench/libreqprof-floor.so $(B)/bench/empty_file.so
+# Drivers of the library's objects; at fixed addresses, so that callgrind counts the same each time.
+ENGINE_OBJ = $(filter-out $(B)/lib/preload/init.o $(B)/lib/preload/hook/%,$(LIB_OBJ))
+$(B)/bench/engine: tests/bench/engine.c tests/bench/deep_stack.c $(ENGINE_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) -no-pie -MMD -MP -o $@ $^ -ldl -lpthread
+$(B)/bench/hooks: tests/bench/hooks.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) -no-pie -MMD -MP -o $@ $< -ldl
+bench-build: all $(B)/bench/libreqprof-floor.so $(B)/bench/empty_file.so $(B)/bench/engine $(B)/bench/hooks
 
 unit: $(UNIT)
 programs: $(PROGRAMS)
@@ -180,6 +191,8 @@ demo: deps
 bench: deps
 	@$(MAKE) --no-print-directory bench-build
 	@tests/bench/run --rows "$(ROWS)" $(BENCH)
+bench-counts: bench-build
+	@tests/run counts
 
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/reqprof $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7

@@ -1,0 +1,194 @@
+/*
+ * What our wrappers add to read and write: run with the library preloaded. Each call is made in
+ * turns as the host makes it and by libc's own function, which nobody stands in front of.
+ *
+ *	hooks times    medians, as JSON: ours and libc's
+ *	hooks counts   under callgrind: a dump for each of ours and of libc's
+ *
+ * The library's settings decide what is measured: off, or on without a file (REQPROF_KEEP).
+ */
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tests/bench/timing.h"
+
+enum { TIMES = 4000, UNTRACKED_CALLS = 100, HEAD = 500, BODY = 500 };
+
+struct calls {
+	ssize_t (*read)(int, void *, size_t);
+	ssize_t (*write)(int, const void *, size_t);
+};
+
+/* A connection whose client is played by raw system calls, which the library does not see. */
+struct link {
+	int client, server;
+};
+
+struct measured {
+	struct series untracked, head, body, answer;
+};
+
+static struct calls host = { read, write }, libc;
+static struct measured ours, bare;
+static char request[HEAD + BODY], buffer[4096];
+static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nServer: bench\r\n"
+			     "Content-Type: text/plain\r\n\r\nfive\n";
+
+static long raw_io(long number, int fd, const void *bytes, size_t len)
+{
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "0"(number), "D"((long)fd), "S"(bytes), "d"(len)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+static void find_libc(void)
+{
+	void *handle = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
+
+	*(void **)&libc.read = dlsym(handle, "read");
+	*(void **)&libc.write = dlsym(handle, "write");
+}
+
+static void make_request(void)
+{
+	size_t n = (size_t)snprintf(request, sizeof(request),
+				    "POST /resource_providers/17/inventories HTTP/1.1\r\nHost: localhost\r\n"
+				    "Content-Length: %d\r\nX-Padding: ", BODY);
+
+	memset(request + n, 'x', sizeof(request) - n);
+	memcpy(request + HEAD - 4, "\r\n\r\n", 4);
+}
+
+static int connect_link(struct link *link)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+	link->client = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(listener, 1) < 0 ||
+	    getsockname(listener, (struct sockaddr *)&address, &len) < 0 ||
+	    connect(link->client, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -1;
+	link->server = accept(listener, NULL, NULL);
+	setsockopt(link->client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(link->server, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return close(listener);
+}
+
+static void client_sends(const struct link *link, const char *bytes, size_t len)
+{
+	if (raw_io(SYS_write, link->client, bytes, len) != (long)len)
+		exit(1);
+}
+
+static void client_takes(const struct link *link)
+{
+	raw_io(SYS_read, link->client, buffer, sizeof(buffer));
+}
+
+static void time_request(const struct link *link, const struct calls *calls, struct measured *to)
+{
+	uint64_t t0, t1, t2, t3;
+
+	client_sends(link, request, HEAD);
+	t0 = timing_now();
+	calls->read(link->server, buffer, sizeof(buffer));
+	t1 = timing_now();
+	series_add(&to->head, t1 - t0);
+	client_sends(link, request + HEAD, BODY);
+	t1 = timing_now();
+	calls->read(link->server, buffer, sizeof(buffer));
+	t2 = timing_now();
+	series_add(&to->body, t2 - t1);
+	t2 = timing_now();
+	calls->write(link->server, answer, sizeof(answer) - 1);
+	t3 = timing_now();
+	series_add(&to->answer, t3 - t2);
+	client_takes(link);
+}
+
+/* A hundred calls a reading: the counter is too coarse for one. */
+static void time_untracked(int fd, const struct calls *calls, struct measured *to)
+{
+	uint64_t begin = timing_now();
+
+	for (int i = 0; i < UNTRACKED_CALLS; i++)
+		calls->read(fd, buffer, 1);
+	series_add(&to->untracked, timing_now() - begin);
+}
+
+static void print_pair(const char *name, struct series *with, struct series *without, double each)
+{
+	printf("\"%s_ns\": %.1f, \"%s_libc_ns\": %.1f, ", name, series_median(with) / each, name,
+	       series_median(without) / each);
+}
+
+static void times(int null, const struct link *mine, const struct link *theirs)
+{
+	for (int i = 0; i < TIMES; i++) {
+		time_untracked(null, &host, &ours);
+		time_untracked(null, &libc, &bare);
+		time_request(mine, &host, &ours);
+		time_request(theirs, &libc, &bare);
+	}
+	putchar('{');
+	print_pair("untracked", &ours.untracked, &bare.untracked, UNTRACKED_CALLS);
+	print_pair("head", &ours.head, &bare.head, 1);
+	print_pair("body", &ours.body, &bare.body, 1);
+	print_pair("answer", &ours.answer, &bare.answer, 1);
+	printf("\"requests\": %d}\n", TIMES);
+}
+
+/* ---- counts: one of each in a round, all counted but what the client does */
+
+static void counted_request(const struct link *link, const struct calls *calls)
+{
+	CALLGRIND_TOGGLE_COLLECT;
+	client_sends(link, request, HEAD);
+	CALLGRIND_TOGGLE_COLLECT;
+	calls->read(link->server, buffer, sizeof(buffer));
+	CALLGRIND_TOGGLE_COLLECT;
+	client_sends(link, request + HEAD, BODY);
+	CALLGRIND_TOGGLE_COLLECT;
+	calls->read(link->server, buffer, sizeof(buffer));
+	calls->write(link->server, answer, sizeof(answer) - 1);
+	CALLGRIND_TOGGLE_COLLECT;
+	client_takes(link);
+	CALLGRIND_TOGGLE_COLLECT;
+}
+
+static void counts(int null, const struct link *mine, const struct link *theirs)
+{
+	/* A tick can come into one of the rounds; the smallest count is the one without. */
+	for (int round = 0; round < 3; round++) {
+		COUNT("libc: read, untracked", 100, libc.read(null, buffer, 1));
+		COUNT("read, untracked", 100, host.read(null, buffer, 1));
+		COUNT("libc: request", 100, counted_request(theirs, &libc));
+		COUNT("request", 100, counted_request(mine, &host));
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct link mine, theirs;
+	int null = open("/dev/null", O_RDONLY);
+
+	if (argc != 2 || null < 0 || connect_link(&mine) < 0 || connect_link(&theirs) < 0)
+		return 1;
+	find_libc();
+	make_request();
+	(strcmp(argv[1], "times") == 0 ? times : counts)(null, &mine, &theirs);
+	return 0;
+}
