@@ -57,6 +57,13 @@ static void engine_prepare(void)
 	tick.si_fd = CLOCK_ID;
 }
 
+/* As if it came a period after the last one, not right behind it. */
+static void engine_tick(ucontext_t *here)
+{
+	thread.ended_ns = 0;
+	handler_tick(50, &tick, here);
+}
+
 static void engine_measure(size_t *python, size_t *native)
 {
 	ucontext_t here;
@@ -64,7 +71,7 @@ static void engine_measure(size_t *python, size_t *native)
 
 	engine_prepare();
 	getcontext(&here);
-	handler_tick(50, &tick, &here);
+	engine_tick(&here);
 	*python = *native = 0;
 	s = thread.target;
 	for (uint32_t node = s->samples[0].node; node != STACKS_ROOT; node = s->nodes[node].parent)
@@ -76,14 +83,14 @@ static void engine_measure(size_t *python, size_t *native)
 static void engine_new(ucontext_t *here)
 {
 	stacks_reset(thread.target, 1);
-	handler_tick(50, &tick, here);
+	engine_tick(here);
 }
 
 static void engine_cold(ucontext_t *here)
 {
 	unwind_forget();
 	memset(&thread.memo, 0, sizeof(thread.memo));
-	handler_tick(50, &tick, here);
+	engine_tick(here);
 }
 
 static void handler_times(ucontext_t *here)
@@ -91,7 +98,7 @@ static void handler_times(ucontext_t *here)
 	for (int i = 0; i < TIMES; i++) {
 		uint64_t begin = timing_now();
 
-		handler_tick(50, &tick, here);
+		engine_tick(here);
 		series_add(&repeated, timing_now() - begin);
 		if (i % 40 == 0)
 			stacks_reset(thread.target, 1);
@@ -101,7 +108,7 @@ static void handler_times(ucontext_t *here)
 
 		stacks_reset(thread.target, 1);
 		begin = timing_now();
-		handler_tick(50, &tick, here);
+		engine_tick(here);
 		series_add(&fresh, timing_now() - begin);
 	}
 	for (int i = 0; i < TIMES / 10; i++) {
@@ -115,7 +122,7 @@ static void handler_times(ucontext_t *here)
 static void handler_counts(ucontext_t *here)
 {
 	stacks_reset(thread.target, 1);
-	COUNT("sample, stack seen before", 100, handler_tick(50, &tick, here));
+	COUNT("sample, stack seen before", 100, engine_tick(here));
 	COUNT("sample, stack new", 100, engine_new(here));
 }
 
@@ -250,6 +257,7 @@ static void engine_raise(void (*handler)(int, siginfo_t *, void *))
 	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK };
 
 	memset(painted, PAINT, PAINTED);
+	thread.ended_ns = 0;
 	sigaction(50, &action, NULL);
 	syscall(SYS_rt_tgsigqueueinfo, getpid(), (pid_t)syscall(SYS_gettid), 50, &tick);
 }
@@ -302,7 +310,7 @@ static void engine_at_leaf(int line)
 			handler_counts(&here);
 		stacks_reset(thread.target, 1);
 	}
-	handler_tick(50, &tick, &here);
+	engine_tick(&here);
 }
 
 static void print_times(void)
