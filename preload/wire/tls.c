@@ -7,11 +7,20 @@ void tls_start(struct tls_records *t)
 	memset(t, 0, sizeof(*t));
 }
 
+static uint32_t tls_size(const struct tls_records *t)
+{
+	return (uint32_t)t->header[3] << 8 | t->header[4];
+}
+
+/* Since TLS 1.3 an alert, such as the one that says good-bye, looks like data, but for its size: two
+ * bytes, the type and the tag. No request is as short. */
 static void tls_count(struct tls_records *t)
 {
-	uint8_t *counter = t->header[0] == TLS_HANDSHAKE	? &t->handshakes :
-			   t->header[0] == TLS_APPLICATION_DATA ? &t->data :
-								  NULL;
+	enum { ALERT = 2 + 1 + 16 };
+	uint8_t *counter =
+		t->header[0] == TLS_HANDSHAKE				       ? &t->handshakes :
+		t->header[0] == TLS_APPLICATION_DATA && tls_size(t) > ALERT ? &t->data :
+									       NULL;
 
 	if (counter && *counter < UINT8_MAX)
 		(*counter)++;
@@ -32,7 +41,7 @@ static void tls_take_random(struct tls_records *t, const uint8_t *bytes, size_t 
 /* Uses what belongs to the record at hand. */
 static size_t tls_feed_body(struct tls_records *t, const uint8_t *bytes, size_t len)
 {
-	uint32_t size = (uint32_t)t->header[3] << 8 | t->header[4];
+	uint32_t size = tls_size(t);
 	size_t left = size - t->body_len;
 	size_t used = len < left ? len : left;
 
