@@ -2,63 +2,15 @@
 # as another user than root, and have nearly every signal blocked.
 load helpers
 load serves
+load apaches
 
 setup() {
 	requires apache2
 	use_profiles
 	port=$(free_port)
 	answers=$BATS_TEST_TMPDIR/answers
-	modules=/usr/lib/apache2/modules
-	user=$(id -un)
-	[ "$(id -u)" -ne 0 ] || user=www-data
-	open_to_all
-	install -d -m 0700 -o "$user" "$profiles"
-	# A copy, that www-data can read.
-	install -D -m 0644 -t "$BATS_TEST_TMPDIR/apps" "$TESTS/apps/routes.py" "$TESTS/apps/echo.py"
+	apache_readable
 }
-
-# spawn_apache MPM CONFIGURATION [WORD...]: on $port.
-spawn_apache() {
-	local mpm=$1 configuration=$2
-	shift 2
-	mkdir -p "$BATS_TEST_TMPDIR/run"
-	cat >"$BATS_TEST_TMPDIR/apache.conf" <<-END
-		$([ "$(id -u)" -ne 0 ] || printf 'User www-data\nGroup www-data\n')
-		ServerRoot $BATS_TEST_TMPDIR
-		ServerName localhost
-		PidFile $BATS_TEST_TMPDIR/run/pid
-		DefaultRuntimeDir $BATS_TEST_TMPDIR/run
-		Mutex file:$BATS_TEST_TMPDIR/run
-		Listen 127.0.0.1:$port
-		ErrorLog /dev/stderr
-		LogLevel warn
-		LoadModule mpm_${mpm}_module $modules/mod_mpm_$mpm.so
-		LoadModule authz_core_module $modules/mod_authz_core.so
-		StartServers 2
-		MaxRequestWorkers $([ "$mpm" = prefork ] && echo 4 || echo 8)
-		$([ "$mpm" = prefork ] || echo ThreadsPerChild 4)
-		<Directory />
-			Require all granted
-		</Directory>
-		$configuration
-	END
-	spawn apache "$@" apache2 -f "$BATS_TEST_TMPDIR/apache.conf" -DFOREGROUND
-	server_up apache "$port"
-}
-
-wsgi() { # FILE [CONFIGURATION]
-	cat <<-END
-		LoadModule wsgi_module $modules/mod_wsgi.so
-		WSGISocketPrefix $BATS_TEST_TMPDIR/run/wsgi
-		WSGIScriptAlias / $BATS_TEST_TMPDIR/apps/$1
-		${2:-}
-	END
-}
-daemon='WSGIDaemonProcess app processes=2 threads=3
-	WSGIProcessGroup app
-	WSGIApplicationGroup %{GLOBAL}'
-
-has_module() { [ -e "$modules/$1.so" ] || skip "apache's $1 is not installed"; }
 
 # At its end apache waits seconds for a child with an interpreter in it, with us as without.
 @test "prefork with mod_wsgi: one profile a request" {

@@ -1,10 +1,14 @@
 # HTTP/2, several requests of one connection at a time: the same answers as without the library, and
 # each stream has its profile with the right method, path, status and end.
 load helpers
+load tls
+
+setup_file() { make_certificate; }
 
 setup() {
 	requires perf
 	use_profiles
+	use_certificate
 	port=$(free_port)
 }
 
@@ -46,13 +50,13 @@ counted() {
 	awk -v what="$1" '$0 ~ what { print $1 }' "$BATS_TEST_TMPDIR/status"
 }
 
-# streams_agree [--app] WORD...: the server started by WORD... is talked to, without and with the library.
+# streams_agree [--app] [--tls] WORD...: the server started by WORD... is talked to, without and with the library.
 streams_agree() {
-	local way app=()
-	[ "$1" != --app ] || {
-		app=(--app)
+	local way options=()
+	while [[ $1 = --* ]]; do
+		options+=("$1")
 		shift
-	}
+	done
 	for way in without with; do
 		if [ "$way" = with ]; then
 			spawn "$way" "${preload[@]}" "$@"
@@ -60,7 +64,7 @@ streams_agree() {
 			spawn "$way" "$@"
 		fi
 		server_up "$way" "$port"
-		"$PYTHON" "$TESTS/clients/odd_streams.py" "${app[@]}" "$port" "$BATS_TEST_TMPDIR/answers-$way" \
+		"$PYTHON" "$TESTS/clients/odd_streams.py" "${options[@]}" "$port" "$BATS_TEST_TMPDIR/answers-$way" \
 			>"$BATS_TEST_TMPDIR/said"
 		[ "$way" = with ] || stop "$without_pid"
 	done
@@ -107,7 +111,7 @@ nginx_words() {
 			client_body_temp_path $BATS_TEST_TMPDIR/body; proxy_temp_path $BATS_TEST_TMPDIR/proxy;
 			fastcgi_temp_path $BATS_TEST_TMPDIR/fastcgi; uwsgi_temp_path $BATS_TEST_TMPDIR/uwsgi;
 			scgi_temp_path $BATS_TEST_TMPDIR/scgi;
-			server { listen 127.0.0.1:$port http2; root $site; http2_push_preload on; $1 }
+			server { listen 127.0.0.1:$port ${LISTEN:-} http2; root $site; http2_push_preload on; $1 }
 		}
 	END
 	words=(nginx -e stderr -g "$([ "$(id -u)" -ne 0 ] || echo 'user root;')" -c "$BATS_TEST_TMPDIR/nginx.conf")
@@ -129,7 +133,7 @@ apache_words() {
 		LoadModule headers_module $modules/mod_headers.so
 		User www-data
 		Group www-data
-		Protocols h2c http/1.1
+		Protocols ${PROTOCOLS:-h2c http/1.1}
 		DocumentRoot $site
 		StartServers 1
 		ServerLimit 1
@@ -198,6 +202,55 @@ apache_words() {
 	requires nghttpd h2load
 	site
 	loaded_by_h2load http nghttpd --no-tls -n 4 -d "$site" "$port"
+}
+
+nginx_tls() { LISTEN=ssl nginx_words "ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate $cert; ssl_certificate_key $key;"; }
+
+@test "nginx over TLS: streams have a profile each" {
+	requires nginx
+	site
+	nginx_tls
+	streams_agree --tls "${words[@]}"
+}
+
+@test "nginx over TLS under h2load: 1,000 profiles" {
+	requires nginx h2load
+	site
+	nginx_tls
+	loaded_by_h2load https "${words[@]}"
+}
+
+apache_tls() {
+	PROTOCOLS="h2 http/1.1" apache_words "LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
+		SSLEngine on
+		SSLCertificateFile $cert
+		SSLCertificateKeyFile $key"
+}
+
+@test "apache's mod_http2 over TLS: streams have a profile each" {
+	requires apache2
+	site
+	apache_tls
+	LATE=1 streams_agree --tls "${words[@]}"
+}
+
+@test "apache's mod_http2 over TLS under h2load: 1,000 profiles" {
+	requires apache2 h2load
+	site
+	apache_tls
+	LATE=1 loaded_by_h2load https "${words[@]}"
+}
+
+@test "hypercorn over TLS: streams have a profile each" {
+	requires hypercorn
+	streams_agree --app --tls env "PYTHONPATH=$TESTS/apps" hypercorn --certfile "$cert" --keyfile "$key" \
+		-b "127.0.0.1:$port" echo_asgi:application
+}
+
+@test "hypercorn over TLS under h2load: 1,000 profiles" {
+	requires hypercorn h2load
+	loaded_by_h2load https env "PYTHONPATH=$TESTS/apps" hypercorn --certfile "$cert" --keyfile "$key" \
+		-b "127.0.0.1:$port" echo_asgi:application
 }
 
 @test "a client that goes away in the middle: its streams are aborted" {

@@ -1,26 +1,53 @@
 """A small HTTP/1.1 client that keeps what it got.
 
-    http_load.py --port P [--concurrency N] [--keep-alive] [--pipeline N] [--out DIR] [PATH...]
+    http_load.py --port P [--concurrency N] [--keep-alive] [--pipeline N] [--out DIR]
+                 [--tls [--resume] [--tls-version 1.2]] [PATH...]
 
 Requests each PATH (from standard input, one a line, when none is given) once. With --out, the
 body of request number i is written to DIR/i, its status to DIR/i.status. Prints one line:
 "STATUS COUNT ..." of how many answers had which status. Exit status 1 if a request got none.
-A line may be "METHOD PATH" or "METHOD PATH BODY".
+A line may be "METHOD PATH" or "METHOD PATH BODY"; BODY "@N" stands for N bytes.
+
+--tls: speaks TLS (1.3), whatever certificate the server has. --resume: each connection resumes the
+session of one before it, and it is an error when the server will not have that.
 """
 
 import argparse
 import collections
 import os
 import socket
+import ssl
 import sys
 import threading
 
 
+class Tls:
+    """How the connections of one thread speak TLS."""
+
+    def __init__(self, options):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.context.check_hostname = False
+        self.context.verify_mode = ssl.CERT_NONE
+        version = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[options.tls_version]
+        self.context.minimum_version = self.context.maximum_version = version
+        self.resume = options.resume
+        self.session = None
+
+    def wrap(self, plain):
+        secure = self.context.wrap_socket(plain, session=self.session if self.resume else None)
+        if self.resume and self.session and not secure.session_reused:
+            raise OSError("the server did not resume the session")
+        return secure
+
+
 class Connection:
-    def __init__(self, port):
+    def __init__(self, port, tls):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=120)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.buffer = b""
+        self.tls = tls
+        if tls:
+            self.socket = tls.wrap(self.socket)
+        self.buffer = bytearray()
 
     def send(self, data):
         self.socket.sendall(data)
@@ -34,14 +61,17 @@ class Connection:
         while b"\n" not in self.buffer:
             if not self.more():
                 raise OSError("closed inside a line: %r" % self.buffer[:80])
-        line, self.buffer = self.buffer.split(b"\n", 1)
+        at = self.buffer.index(b"\n")
+        line = bytes(self.buffer[:at])
+        del self.buffer[:at + 1]
         return line.rstrip(b"\r")
 
     def exactly(self, size):
         while len(self.buffer) < size:
             if not self.more():
                 raise OSError("closed %d bytes before the end" % (size - len(self.buffer)))
-        data, self.buffer = self.buffer[:size], self.buffer[size:]
+        data = bytes(self.buffer[:size])
+        del self.buffer[:size]
         return data
 
     def answer(self, method):
@@ -72,10 +102,12 @@ class Connection:
             return status, self.exactly(int(headers[b"content-length"])), reusable
         while self.more():
             pass
-        body, self.buffer = self.buffer, b""
+        body, self.buffer = bytes(self.buffer), bytearray()
         return status, body, False
 
     def close(self):
+        if self.tls:
+            self.tls.session = self.socket.session  # with TLS 1.3 it came behind the handshake
         self.socket.close()
 
 
@@ -113,7 +145,7 @@ class Load:
             with open(os.path.join(self.options.out, "%d.status" % number), "w") as file:
                 file.write("%d\n" % status)
 
-    def sent(self, connection, batch):
+    def sent(self, connection, batch, tls):
         """The connection that the batch is on its way on and that has begun to answer."""
         data = b"".join(head(self.requests[i], self.options.port, self.options.keep_alive,
                              self.options.header) for i in batch)
@@ -126,19 +158,20 @@ class Load:
             except ConnectionError:
                 pass
             connection.close()
-        connection = Connection(self.options.port)
+        connection = Connection(self.options.port, tls)
         connection.send(data)
         return connection
 
     def work(self):
         keep_alive = self.options.keep_alive
+        tls = Tls(self.options) if self.options.tls else None
         connection = None
         while True:
             batch = self.take(self.options.pipeline)
             if not batch:
                 break
             try:
-                connection = self.sent(connection, batch)
+                connection = self.sent(connection, batch, tls)
                 for i in batch:
                     status, body, reusable = connection.answer(self.requests[i][0])
                     self.keep(i, status, body)
@@ -156,7 +189,11 @@ def parse(line):
     words = line.rstrip("\n").split(" ", 2)
     if len(words) == 1:
         return "GET", words[0], None
-    return words[0], words[1], words[2] if len(words) > 2 else None
+    body = words[2] if len(words) > 2 else None
+    if body and body[0] == "@":
+        body = "0123456789abcdef" * (int(body[1:]) // 16 + 1)
+        body = body[:int(words[2][1:])]
+    return words[0], words[1], body
 
 
 def main():
@@ -166,6 +203,9 @@ def main():
     parser.add_argument("--keep-alive", action="store_true")
     parser.add_argument("--pipeline", type=int, default=1)
     parser.add_argument("--header", action="append", default=[])
+    parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--tls-version", choices=["1.2", "1.3"], default="1.3")
+    parser.add_argument("--resume", action="store_true")
     parser.add_argument("--out")
     parser.add_argument("path", nargs="*")
     options = parser.parse_args()

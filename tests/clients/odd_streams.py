@@ -1,14 +1,16 @@
 """Speaks HTTP/2 in every way a server may meet, and keeps what was answered.
 
-    odd_streams.py [--app] PORT OUT   status and body of each stream go to OUT/CONVERSATION-STREAM.
+    odd_streams.py [--app] [--tls] PORT OUT   status and body of each stream go to OUT/CONVERSATION-STREAM.
                                       Prints "METHOD PATH STATUS END" for each request, END being
                                       complete or aborted. --app: the server runs one of the echo
                                       programs of tests/apps, else it serves files.
+                                      --tls: whatever certificate the server has.
     odd_streams.py --files DIR        makes the files.
 """
 
 import os
 import socket
+import ssl
 import sys
 
 import h2.config
@@ -39,9 +41,16 @@ class Answer:
 class Client:
     """One connection. What is sent passes through `change`, which may cut frames differently."""
 
-    def __init__(self, port):
+    def __init__(self, port, tls):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.scheme = "https" if tls else "http"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            context.set_alpn_protocols(["h2"])
+            self.socket = context.wrap_socket(self.socket)
         # hyper-h2 would rather not send what a strict server might refuse.
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(
             client_side=True, header_encoding="utf-8", validate_inbound_headers=False))
@@ -56,7 +65,7 @@ class Client:
 
     def ask(self, path, method="GET", headers=(), end=True, flush=True, **more):
         stream = self.h2.get_next_available_stream_id()
-        self.h2.send_headers(stream, [(":method", method), (":scheme", "http"),
+        self.h2.send_headers(stream, [(":method", method), (":scheme", self.scheme),
                                       (":authority", "x"), (":path", path), *headers],
                              end_stream=end, **more)
         self.answers[stream] = Answer(method, path.partition("?")[0])
@@ -299,10 +308,13 @@ def main(arguments):
     if arguments[0] == "--app":
         conversations += APP
         arguments = arguments[1:]
+    tls = arguments[0] == "--tls"
+    if tls:
+        arguments = arguments[1:]
     port, out = int(arguments[0]), arguments[1]
     os.makedirs(out, exist_ok=True)
     for converse in conversations:
-        client = Client(port)
+        client = Client(port, tls)
         client.flush()
         try:
             converse(client)
