@@ -296,6 +296,30 @@ static void connection_sniff(struct connection *c, const uint8_t *bytes, size_t 
 	}
 }
 
+/* The rest of a request that the server answered with HTTP/2 before it had read it all. */
+static size_t connection_feed_upgraded(struct connection *c, const uint8_t *bytes, size_t len)
+{
+	ssize_t used;
+
+	if (!c->incoming)
+		return 0;
+	/* Its protocol is that of the response by now. */
+	used = wire_request_feed(WIRE_HTTP1, &c->incoming->in, bytes, len);
+	if (used < 0)
+		c->dead = true;
+	if (used < 0 || request_read(c->incoming))
+		connection_set_incoming(c, NULL);
+	return used < 0 ? 0 : (size_t)used;
+}
+
+static size_t connection_received_streams(struct connection *c, const uint8_t *bytes, size_t len,
+					  uint64_t now_ns, struct connection_events *events)
+{
+	size_t used = connection_feed_upgraded(c, bytes, len);
+
+	return used + streams_received(c, bytes ? bytes + used : NULL, len - used, now_ns, events);
+}
+
 size_t connection_received(struct connection *c, const void *bytes, size_t len, uint64_t now_ns,
 			   struct connection_events *events)
 {
@@ -304,7 +328,7 @@ size_t connection_received(struct connection *c, const void *bytes, size_t len, 
 	bool secure = c->secure;
 
 	if (c->streams)
-		return streams_received(c, p, len, now_ns, events);
+		return connection_received_streams(c, p, len, now_ns, events);
 	if (!bytes && (c->protocol == WIRE_UNKNOWN || c->protocol == WIRE_PROXY))
 		c->dead = true;
 	while (len > 0 && !c->dead && (c->protocol == WIRE_UNKNOWN || c->protocol == WIRE_PROXY)) {
@@ -332,6 +356,23 @@ size_t connection_received(struct connection *c, const void *bytes, size_t len, 
 	return all;
 }
 
+/* "Upgrade: h2c": from here on both sides speak HTTP/2, and the response comes as that. */
+static bool connection_turn_http2(struct connection *c)
+{
+	if (!wire_response_turns_http2(c->first->protocol, &c->first->out))
+		return false;
+	c->streams = streams_new();
+	if (!c->streams)
+		return false;
+	streams_adopt(c);
+	c->protocol = WIRE_HTTP2;
+	c->last = NULL;
+	c->queued = 0;
+	if (c->incoming && request_read(c->incoming))
+		connection_set_incoming(c, NULL);
+	return true;
+}
+
 size_t connection_sent(struct connection *c, const void *bytes, size_t len, uint64_t now_ns,
 		       struct connection_events *events)
 {
@@ -353,10 +394,15 @@ size_t connection_sent(struct connection *c, const void *bytes, size_t len, uint
 			c->dead = true;
 			break;
 		}
+		if (p)
+			p += used;
+		len -= (size_t)used;
 		if (r->out.any.stage == WIRE_DONE) {
 			if (r->out.any.upgraded) {
-				c->dead = true;
 				connection_drop_queued(c);
+				if (connection_turn_http2(c))
+					return all - len + streams_sent(c, p, len, now_ns, events);
+				c->dead = true;
 			}
 			connection_end_first(
 				c, r->out.any.upgraded ? REQUEST_UPGRADED : REQUEST_COMPLETE,
@@ -364,9 +410,6 @@ size_t connection_sent(struct connection *c, const void *bytes, size_t len, uint
 		} else if (used == 0) {
 			break;
 		}
-		if (p)
-			p += used;
-		len -= (size_t)used;
 	}
 	return all;
 }

@@ -150,6 +150,20 @@ static struct stream *streams_open(struct connection *c, uint32_t id,
 	return stream;
 }
 
+void streams_adopt(struct connection *c)
+{
+	struct streams *s = c->streams;
+	struct request *r = c->first;
+
+	r->protocol = WIRE_HTTP2;
+	wire_response_start(WIRE_HTTP2, &r->out, &r->in);
+	s->last_id = 1;
+	s->list[0].id = 1;
+	s->list[0].request = r;
+	s->list[0].touched = ++s->touches;
+	s->count = 1;
+}
+
 static void streams_in_frame(struct connection *c, struct connection_events *events)
 {
 	struct streams *s = c->streams;

@@ -17,6 +17,9 @@ struct streams;
 struct streams *streams_new(void);
 void streams_free(struct streams *s); /* NULL is fine */
 
+/* The connection's first request, whose HTTP/1 response turned it into HTTP/2, becomes stream 1. */
+void streams_adopt(struct connection *c);
+
 /*
  * As connection_received and connection_sent, from the client's preface on. Afterwards c->first is
  * the request of the stream that these bytes touched last and that is still open, or NULL.

@@ -57,6 +57,7 @@ struct http1_response {
 	bool keep_alive_request;
 	bool says_close;
 	bool says_keep_alive;
+	bool says_h2c;
 	struct http1_fields fields;
 };
 

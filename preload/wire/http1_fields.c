@@ -41,6 +41,7 @@ static bool first_may_matter(char first)
 	case 'c':
 	case 'e':
 	case 't':
+	case 'u':
 	case 'x':
 		return true;
 	default:
@@ -70,7 +71,8 @@ static bool may_matter(const char *name, size_t len)
 	word = load8(name) | load8(spaces);
 	return word == load8("connecti") || word == load8("content-") ||
 	       word == load8("transfer") || word == load8("tracepar") ||
-	       word == load8("x-reques") || word == load8("x-reqpro") || memcmp(&word, "expect", 6) == 0;
+	       word == load8("x-reques") || word == load8("x-reqpro") || memcmp(&word, "expect", 6) == 0 ||
+	       memcmp(&word, "upgrade", 7) == 0;
 }
 
 static enum http1_field look_up(const char *name, size_t len)
@@ -81,6 +83,7 @@ static enum http1_field look_up(const char *name, size_t len)
 		uint8_t field;
 	} wanted[] = {
 		{ "expect", 6, HTTP1_EXPECT },
+		{ "upgrade", 7, HTTP1_UPGRADE },
 		{ "connection", 10, HTTP1_CONNECTION },
 		{ "x-reqprof", 9, HTTP1_X_REQPROF },
 		{ "traceparent", 11, HTTP1_TRACEPARENT },

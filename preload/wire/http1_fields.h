@@ -11,9 +11,10 @@
 enum http1_field {
 	HTTP1_FIELDS_MORE, /* all bytes used, the section goes on */
 	HTTP1_FIELDS_END,  /* its empty line has been used */
-	HTTP1_CONNECTION,  /* this and the next three: one element of the list at a time */
+	HTTP1_CONNECTION,  /* this and the next four: one element of the list at a time */
 	HTTP1_CONTENT_LENGTH,
 	HTTP1_EXPECT,
+	HTTP1_UPGRADE,
 	HTTP1_TRANSFER_ENCODING,
 	HTTP1_TRACEPARENT,
 	HTTP1_X_REQPROF,

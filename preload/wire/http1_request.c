@@ -170,6 +170,8 @@ static const char *take_fields(struct http1_request *r, const char *at, const ch
 		case HTTP1_EXPECT:
 			r->facts.expect_continue |= facts_same_word(value, len, "100-continue");
 			break;
+		case HTTP1_UPGRADE:
+			break; /* what becomes of it, the response says */
 		case HTTP1_TRANSFER_ENCODING:
 			http1_body_add_coding(&r->body, value, len);
 			break;

@@ -26,6 +26,7 @@ static void start_message(struct http1_response *r)
 	r->minor = 1;
 	r->says_close = false;
 	r->says_keep_alive = false;
+	r->says_h2c = false;
 	http1_body_start(&r->body);
 }
 
@@ -168,6 +169,9 @@ static const char *take_fields(struct http1_response *r, const char *at, const c
 		case HTTP1_CONNECTION:
 			r->says_close |= facts_same_word(value, len, "close");
 			r->says_keep_alive |= facts_same_word(value, len, "keep-alive");
+			break;
+		case HTTP1_UPGRADE:
+			r->says_h2c |= facts_same_word(value, len, "h2c");
 			break;
 		case HTTP1_CONTENT_LENGTH:
 			http1_body_add_length(&r->body, value, len);

@@ -154,6 +154,12 @@ unsigned wire_request_others(enum wire_protocol protocol, const union wire_reque
 	return protocol == WIRE_FASTCGI ? r->fastcgi.others : 0;
 }
 
+bool wire_response_turns_http2(enum wire_protocol protocol, const union wire_response *r)
+{
+	return protocol == WIRE_HTTP1 && r->any.stage == WIRE_DONE && r->any.status == 101 &&
+	       r->http1.says_h2c;
+}
+
 bool wire_is_gateway(enum wire_protocol protocol)
 {
 	return protocol != WIRE_HTTP1 && protocol != WIRE_HTTP2;

@@ -69,6 +69,10 @@ bool wire_pipelines(enum wire_protocol protocol);
 /* Other requests whose bytes stood between those of r, and which are not followed (FastCGI). */
 unsigned wire_request_others(enum wire_protocol protocol, const union wire_request *r);
 
+/* Did this response, which has ended, say that the connection goes on in HTTP/2 ("Upgrade: h2c")? Then the
+ * request is its stream 1, and is answered there. */
+bool wire_response_turns_http2(enum wire_protocol protocol, const union wire_response *r);
+
 /* Is it spoken by front ends only, and never by an application that asks some other service? */
 bool wire_is_gateway(enum wire_protocol protocol);
 

@@ -204,6 +204,36 @@ apache_words() {
 	loaded_by_h2load http nghttpd --no-tls -n 4 -d "$site" "$port"
 }
 
+# upgraded WORD...: the server started by WORD... is asked to go on in HTTP/2, and not to.
+upgraded() {
+	spawn server "${preload[@]}" "$@"
+	server_up server "$port"
+	local url=http://127.0.0.1:$port ask=(curl -sS -o /dev/null -w '%{http_code} %{http_version} %{size_download}')
+	is "200 2 1000" "$("${ask[@]}" --http2 "$url/bytes/1000?secret=1")"
+	is "200 2 0" "$("${ask[@]}" --http2 "$url/bytes/0")"
+	is "200 1.1 1000" "$("${ask[@]}" "$url/bytes/1000")"
+	printf 'GET %s 200 complete http/%s\n' /bytes/1000 2 /bytes/0 2 /bytes/1000 1.1 >"$BATS_TEST_TMPDIR/due"
+}
+
+@test "apache: a connection that becomes HTTP/2 by Upgrade: h2c" {
+	requires apache2
+	site
+	apache_words ""
+	upgraded "${words[@]}"
+	LATE=1 settles "$server_pid" 3
+	profiles_are "$BATS_TEST_TMPDIR/due"
+}
+
+@test "hypercorn: a connection that becomes HTTP/2 by Upgrade: h2c, and more streams on it" {
+	requires hypercorn nghttp
+	upgraded env "PYTHONPATH=$TESTS/apps" hypercorn -b "127.0.0.1:$port" echo_asgi:application
+	nghttp -nsu "http://127.0.0.1:$port"/{bytes/300000,a,b} >"$BATS_TEST_TMPDIR/said"
+	is 3 "$(grep -cE ' 200 +(9|292K) ' "$BATS_TEST_TMPDIR/said")"
+	printf 'GET %s 200 complete http/2\n' /bytes/300000 /a /b >>"$BATS_TEST_TMPDIR/due"
+	settle "$server_pid" 6
+	profiles_are "$BATS_TEST_TMPDIR/due"
+}
+
 nginx_tls() { LISTEN=ssl nginx_words "ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate $cert; ssl_certificate_key $key;"; }
 
 @test "nginx over TLS: streams have a profile each" {

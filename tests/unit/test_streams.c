@@ -322,6 +322,107 @@ static void a_preface_in_pieces_is_known(void)
 	part();
 }
 
+/* ---- upgraded from HTTP/1 ---- */
+
+/* A connection that has said nothing yet, in place of meet()'s. */
+static void meet_http1(void)
+{
+	meet();
+	track_arrived(server);
+	track_accepted(LISTENER, server);
+}
+
+static void text(const char *t)
+{
+	memcpy(bytes + n_bytes, t, strlen(t));
+	n_bytes += strlen(t);
+}
+
+#define OFFER "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+#define TURNED "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+
+static void by_pieces(size_t piece, void (*moved)(int fd, const void *data, size_t len))
+{
+	for (size_t at = 0; at < n_bytes; at += piece)
+		moved(server, bytes + at, n_bytes - at < piece ? n_bytes - at : piece);
+	n_bytes = 0;
+}
+
+static void an_upgraded_request_is_stream_1(void)
+{
+	for (size_t piece = 1; piece < 150; piece++) {
+		meet_http1();
+		text("GET /first HTTP/1.1\r\nHost: x\r\n" OFFER "\r\n");
+		by_pieces(piece, track_received);
+		text(TURNED);
+		frame(HTTP2_SETTINGS, 0, 0, "", 0);
+		by_pieces(piece, track_sent);
+		CHECK_INT(done, 0);
+		text("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+		frame(HTTP2_SETTINGS, 0, 0, "", 0);
+		ask(3, "/second", 5);
+		by_pieces(piece, track_received);
+		answer(3, "404", 5);
+		by_pieces(piece, track_sent);
+		CHECK_INT(done, 1);
+		CHECK_STR(request_facts(&last_finished)->path, "/second");
+		answer(1, "200", 4);
+		frame(HTTP2_DATA, 1, 1, "x", 1);
+		by_pieces(piece, track_sent);
+		CHECK_INT(done, 2);
+		CHECK_STR(request_facts(&last_finished)->path, "/first");
+		CHECK_INT(last_finished.out.any.status, 200);
+		CHECK_INT(last_finished.end, REQUEST_COMPLETE);
+		CHECK_STR(wire_protocol_name(last_finished.protocol, &last_finished.in), "http/2");
+		part();
+		CHECK_INT(begun, 2);
+		CHECK_INT(abandoned, 0);
+	}
+}
+
+static void a_body_may_come_behind_the_upgrade(void)
+{
+	meet_http1();
+	text("POST /first HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n" OFFER "\r\n12");
+	in();
+	text(TURNED);
+	out();
+	text("345PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+	frame(HTTP2_SETTINGS, 0, 0, "", 0);
+	ask(3, "/second", 5);
+	in();
+	answer(1, "200", 5);
+	answer(3, "200", 5);
+	out();
+	CHECK_INT(done, 2);
+	part();
+	CHECK_INT(abandoned, 0);
+}
+
+static void an_upgrade_to_something_else_ends_the_request(void)
+{
+	meet_http1();
+	text("GET /chat HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket, h2c\r\n\r\n");
+	in();
+	text("HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n");
+	out();
+	part();
+	CHECK_INT(done, 1);
+	CHECK_INT(last_finished.end, REQUEST_UPGRADED);
+}
+
+static void a_client_that_leaves_behind_the_upgrade_aborts_it(void)
+{
+	meet_http1();
+	text("GET /first HTTP/1.1\r\n" OFFER "\r\n");
+	in();
+	text(TURNED);
+	out();
+	part();
+	CHECK_INT(done, 1);
+	CHECK_INT(last_finished.end, REQUEST_ABORTED);
+}
+
 /* ---- several ---- */
 
 static void streams_in_one_buffer_begin_in_order(void)
@@ -588,6 +689,10 @@ int main(void)
 		TAP_TEST(bodies_sent_unseen_are_followed),
 		TAP_TEST(a_server_may_speak_first),
 		TAP_TEST(a_preface_in_pieces_is_known),
+		TAP_TEST(an_upgraded_request_is_stream_1),
+		TAP_TEST(a_body_may_come_behind_the_upgrade),
+		TAP_TEST(an_upgrade_to_something_else_ends_the_request),
+		TAP_TEST(a_client_that_leaves_behind_the_upgrade_aborts_it),
 		TAP_TEST(streams_in_one_buffer_begin_in_order),
 		TAP_TEST(the_last_stream_touched_that_is_open_is_the_current_one),
 		TAP_TEST(a_reset_aborts_the_one_stream),
