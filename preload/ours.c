@@ -137,20 +137,28 @@ void ours_close(int *holder)
 	raw_close(fd);
 }
 
-bool ours_make_way(int fd)
+void ours_make_way(int fd)
 {
 	int i = ours_find(fd);
 	int moved;
 
 	if (i < 0)
-		return false;
+		return;
 	moved = ours_move(fd);
 	if (moved < 0)
-		return false;
-	ours_mark(moved, true);
-	__atomic_store_n(holders[i], moved, __ATOMIC_RELEASE);
+		moved = raw_fcntl(fd, F_DUPFD_CLOEXEC, OURS_LOWEST);
+	if (moved >= 0 && moved < OURS_BITS) {
+		ours_mark(moved, true);
+		__atomic_store_n(holders[i], moved, __ATOMIC_RELEASE);
+	} else {
+		/* No number is left for it: it goes, and whoever keeps it does without. */
+		if (moved >= 0)
+			raw_close(moved);
+		__atomic_store_n(holders[i], -1, __ATOMIC_RELEASE);
+		__atomic_store_n(&holders[i], NULL, __ATOMIC_RELEASE);
+	}
 	ours_mark(fd, false);
-	return true; /* the host's dup2 closes the old number */
+	raw_close(fd); /* the host's dup2 may fail */
 }
 
 int ours_next(unsigned first, unsigned last)

@@ -28,8 +28,9 @@ int ours_take(int fd, int *holder);
 int ours_take_here(int fd, int *holder);
 /* Closes *holder and sets it to -1. */
 void ours_close(int *holder);
-/* The host is about to dup onto this number of ours: moves ours elsewhere. False when that failed. */
-bool ours_make_way(int fd);
+/* The host is about to dup onto this number of ours: moves ours elsewhere, or, where there is no such
+ * place, lets it go: *holder is -1 then. */
+void ours_make_way(int fd);
 /* The first of ours in [first, last], or -1. */
 int ours_next(unsigned first, unsigned last);
 /* A forked child has copies of all of them that it does not need: closes them. Owners' holders are set to -1. */

@@ -6,7 +6,7 @@ load table
 
 setup() { use_profiles; }
 
-# same PROGRAM: bare; sampled by perf events; sampled by the thread's CPU timer.
+# same PROGRAM [N]: bare; sampled by perf events; sampled by the thread's CPU timer. It makes N requests (1).
 same() {
 	local said=$BATS_TEST_TMPDIR/said way
 	local -a fast=("${preload[@]}" REQPROF_RATE=9970)
@@ -18,7 +18,7 @@ same() {
 		diff "$said.bare" "$said.$way" >&2
 	done
 	# It was at work both times.
-	is 2 "$(facts "$profiles"/POST.conform.*.pprof | wc -l)" "profiles:"
+	is "$((2 * ${2:-1}))" "$(facts "$profiles"/POST.conform.*.pprof | wc -l)" "profiles:"
 	[ "$(facts "$profiles"/POST.conform.*.pprof | jq -s 'map(.["reqprof.samples"]) | add')" -gt 20 ]
 }
 
@@ -27,6 +27,7 @@ same() {
 @test "locks, conditions, semaphores, ends of threads" { same conform_lock; }
 @test "files at offsets, file locks" { same conform_file; }
 @test "waiting for descriptors, time and names" { same conform_wait; }
+@test "descriptors made, copied, connected and closed" { same conform_socket 2; }
 
 @test "each of the programs above is run" {
 	diff <(grep -oE 'same conform_[a-z0-9_]+' "$BATS_TEST_FILENAME" | sed 's/same //' | sort) \
