@@ -114,6 +114,9 @@ enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, P
 #define PROFILE_KEY_KERNEL_WHY "reqprof.kernel_why" /* why not: off, or the call and error that decided it */
 #define PROFILE_KEY_PYTHON "reqprof.python"         /* 3.11.2, none, or unsupported: REASON */
 #define PROFILE_KEY_THREADS "reqprof.threads"       /* how many threads worked for the request */
+#define PROFILE_KEY_CHILDREN "reqprof.children"     /* processes that its threads started; absent: 0 */
+#define PROFILE_KEY_CHILDREN_STARTED "reqprof.children_started" /* the first of them: "PID:NAME PID:NAME"; PID 0, NAME empty: not known */
+#define PROFILE_KEY_THREADS_STARTED "reqprof.threads_started" /* absent: 0 */
 #define PROFILE_KEY_WHOLE "reqprof.whole"           /* 16 hex digits; always the last comment */
 #define PROFILE_KEY_KEPT "reqprof.kept"             /* the rules of REQPROF_KEEP that asked for the file; absent: always */
 #define PROFILE_KEY_METHOD "http.request.method"

@@ -26,6 +26,7 @@
 #include "preload/sigsafe/modules.h"
 #include "preload/sigsafe/python.h"
 #include "preload/sigsafe/raw.h"
+#include "preload/track/children.h"
 #include "preload/track/track.h"
 
 _Static_assert((int)SAMPLE_SCRATCH >= (int)EMIT_SCRATCH, "a profile is written in the scratch memory");
@@ -338,6 +339,7 @@ static void init_finished(struct request *r)
 
 	if (!r->profiled)
 		return;
+	children_name_all(r);
 	kept = init_kept(r);
 	if (kept)
 		init_write_profile(r, stacks, thread, kept);

@@ -114,7 +114,8 @@ static void emit_parts(struct profile_writer *w, const struct request *r, const 
 	emit_number(w, PROFILE_KEY_FAULTS, (int64_t)r->faults);
 	emit_number(w, PROFILE_KEY_MAJOR_FAULTS, (int64_t)r->major_faults);
 	emit_number(w, PROFILE_KEY_SWITCHED, (int64_t)r->preempted);
-	emit_number(w, PROFILE_KEY_QUEUED_NS, (int64_t)r->arrived_ns);
+	if (r->arrived_known)
+		profile_write_comment_number(w, PROFILE_KEY_QUEUED_NS, (int64_t)r->arrived_ns);
 	emit_number(w, PROFILE_KEY_KERNEL_SAMPLES, (int64_t)parts->kernel_samples);
 	emit_number(w, PROFILE_KEY_LOST "kernel", (int64_t)parts->kernel_lost);
 	profile_write_comment_number(w, PROFILE_KEY_SAMPLES, (int64_t)parts->samples);
@@ -165,6 +166,29 @@ static void emit_clock(struct profile_writer *w, const struct emit_job *job)
 	emit_kernel_why(w, job->request);
 }
 
+/* "PID:NAME PID:NAME": the first of them. Names are short. */
+static void emit_children(struct profile_writer *w, const struct request *r)
+{
+	uint32_t n = r->n_children < REQUEST_CHILDREN_MAX ? r->n_children : REQUEST_CHILDREN_MAX;
+	char text[REQUEST_CHILDREN_MAX * (sizeof(r->children[0].name) + 16)];
+	size_t at = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct request_child *child = &r->children[i];
+		size_t len = strlen(child->name);
+
+		at = file_name_number(text, at, (uint64_t)child->pid);
+		text[at++] = ':';
+		for (size_t j = 0; j < len; j++)
+			text[at++] = child->name[j] == ' ' ? '_' : child->name[j];
+		text[at++] = ' ';
+	}
+	emit_number(w, PROFILE_KEY_CHILDREN, r->n_children);
+	if (at)
+		profile_write_comment(w, PROFILE_KEY_CHILDREN_STARTED, text, at - 1);
+	emit_number(w, PROFILE_KEY_THREADS_STARTED, r->threads_started);
+}
+
 static void emit_facts(struct profile_writer *w, const struct emit_job *job, const char *route,
 		       const struct parts *parts)
 {
@@ -194,6 +218,7 @@ static void emit_facts(struct profile_writer *w, const struct emit_job *job, con
 	profile_write_comment_number(w, PROFILE_KEY_PID, job->pid);
 	profile_write_comment_number(w, PROFILE_KEY_TID, r->end_tid);
 	profile_write_comment_number(w, PROFILE_KEY_THREADS, r->threads);
+	emit_children(w, r);
 	emit_text(w, PROFILE_KEY_EXE, locations_executable());
 	emit_clock(w, job);
 	emit_text(w, PROFILE_KEY_PYTHON, job->python);

@@ -15,7 +15,7 @@ static size_t file_name_text(char *name, size_t at, const char *text)
 	return at + len;
 }
 
-static size_t file_name_number(char *name, size_t at, uint64_t number)
+size_t file_name_number(char *name, size_t at, uint64_t number)
 {
 	char digits[20];
 	size_t n = 0;

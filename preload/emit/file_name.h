@@ -22,6 +22,9 @@ struct file_name_parts {
  */
 size_t file_name_make(const struct file_name_parts *parts, char name[FILE_NAME_MAX + 1]);
 
+/* The number's digits at name + at; returns where they end. */
+size_t file_name_number(char *name, size_t at, uint64_t number);
+
 /* PID-COUNTER, as it stands in the name; its length. */
 size_t file_name_id(uint32_t pid, uint64_t counter, char id[48]);
 

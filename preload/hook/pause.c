@@ -3,6 +3,7 @@
 
 #include "preload/hook/guard.h"
 #include "preload/hook/real.h"
+#include "preload/hook/spawn.h"
 #include "preload/hook/waiting.h"
 
 /* A name that the host gave, and libc has read; NULL where only an address was asked for. */
@@ -69,12 +70,13 @@ EXPORT pid_t wait(int *status)
 
 EXPORT pid_t waitpid(pid_t pid, int *status, int options)
 {
+	const char *name = spawn_name(pid);
 	struct wait w;
 	pid_t result;
 
 	waiting_begin(&w);
 	result = libc_waitpid(pid, status, options);
-	waiting_kind(&w, WAIT_CHILD, "");
+	waiting_kind(&w, WAIT_CHILD, name);
 	return result;
 }
 
@@ -91,23 +93,25 @@ EXPORT pid_t wait3(int *status, int options, struct rusage *usage)
 
 EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
 {
+	const char *name = spawn_name(pid);
 	struct wait w;
 	pid_t result;
 
 	waiting_begin(&w);
 	result = libc_wait4(pid, status, options, usage);
-	waiting_kind(&w, WAIT_CHILD, "");
+	waiting_kind(&w, WAIT_CHILD, name);
 	return result;
 }
 
 EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 {
+	const char *name = type == P_PID ? spawn_name((pid_t)id) : "";
 	struct wait w;
 	int result;
 
 	waiting_begin(&w);
 	result = libc_waitid(type, id, info, options);
-	waiting_kind(&w, WAIT_CHILD, "");
+	waiting_kind(&w, WAIT_CHILD, name);
 	return result;
 }
 
@@ -116,7 +120,8 @@ EXPORT int system(const char *command)
 	struct wait w;
 	int result;
 
-	waiting_begin(&w);
+	spawn_started_shell(command);
+	waiting_begin_unheld(&w);
 	result = libc_system(command);
 	waiting_kind(&w, WAIT_CHILD, "");
 	return result;

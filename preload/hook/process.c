@@ -7,6 +7,8 @@
 #include "preload/hook/guard.h"
 #include "preload/hook/libssl.h"
 #include "preload/hook/real.h"
+#include "preload/hook/spawn.h"
+#include "preload/hook/waiting.h"
 #include "preload/sigsafe/modules.h"
 #include "preload/sigsafe/python.h"
 #include "preload/sigsafe/raw.h"
@@ -17,11 +19,34 @@ __thread volatile uint8_t hook_inside;
 __thread volatile uint8_t hook_vforked;
 __thread int32_t hook_tid;
 
+/* The thread's last vfork: its child says who it is, in memory made for that, and the parent sleeps meanwhile. */
+static __thread struct {
+	struct wait wait;
+	int32_t child; /* 0: it has made no call that we see */
+} vforked;
+
+/* Only if it becomes another program does the parent go on before the child has ended. */
+static void process_after_vfork(void)
+{
+	const char *name;
+
+	if (!waiting_timed(&vforked.wait))
+		return;
+	spawn_started(vforked.child, "");
+	name = vforked.child ? spawn_name(vforked.child) : "";
+	waiting_kind(&vforked.wait, WAIT_CHILD, name);
+}
+
 bool hook_in_vfork_child(void)
 {
-	if (raw_gettid() != hook_tid)
+	int32_t tid = raw_gettid();
+
+	if (tid != hook_tid) {
+		vforked.child = tid;
 		return true;
+	}
 	hook_vforked = 0; /* the parent is back */
+	process_after_vfork();
 	return false;
 }
 
@@ -31,6 +56,8 @@ __attribute__((used)) void process_before_vfork(void)
 {
 	if (!libc_vfork)
 		real_resolve();
+	vforked.child = 0;
+	waiting_begin_unheld(&vforked.wait);
 	hook_tid = raw_gettid();
 	hook_vforked = 1;
 }

@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -151,6 +152,23 @@
 	     (pid, status, options, usage)) \
 	HOOK(int, waitid, (idtype_t type, id_t id, siginfo_t *info, int options), \
 	     (type, id, info, options)) \
+	/* spawn.c: what it sets going */ \
+	HOOK(pid_t, fork, (void), ()) \
+	HOOK(int, posix_spawn, \
+	     (pid_t * pid, const char *path, const posix_spawn_file_actions_t *actions, \
+	      const posix_spawnattr_t *attributes, char *const arguments[], \
+	      char *const environment[]), \
+	     (pid, path, actions, attributes, arguments, environment)) \
+	HOOK(int, posix_spawnp, \
+	     (pid_t * pid, const char *name, const posix_spawn_file_actions_t *actions, \
+	      const posix_spawnattr_t *attributes, char *const arguments[], \
+	      char *const environment[]), \
+	     (pid, name, actions, attributes, arguments, environment)) \
+	HOOK(FILE *, popen, (const char *command, const char *mode), (command, mode)) \
+	HOOK(int, pthread_create, \
+	     (pthread_t * thread, const pthread_attr_t *attributes, void *(*start)(void *), \
+	      void *argument), \
+	     (thread, attributes, start, argument)) \
 	HOOK(int, system, (const char *command), (command)) \
 	HOOK(int, pclose, (FILE * stream), (stream)) \
 	HOOK(int, getaddrinfo, \
@@ -263,6 +281,7 @@
 	ALIAS(bsd_signal, signal) \
 	ALIAS(ssignal, signal) \
 	ALIAS(__nanosleep, nanosleep) \
+	ALIAS(__fork, fork) \
 	ALIAS(__wait, wait) \
 	ALIAS(__waitpid, waitpid) \
 	ALIAS(__pread64, pread64) \

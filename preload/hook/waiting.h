@@ -34,6 +34,15 @@ static inline void waiting_begin(struct wait *w)
 		wait_begin(w, false);
 }
 
+/* For calls that start a child, which would have our signal blocked too; they are not ended early by it. */
+static inline void waiting_begin_unheld(struct wait *w)
+{
+	w->target = NULL;
+	w->held = false;
+	if (waiting_wanted())
+		wait_begin(w, true);
+}
+
 /* For calls that take a signal mask; returns the one to give to libc. */
 static inline const sigset_t *waiting_begin_masked(struct wait *w, const sigset_t *mask,
 						   sigset_t *storage)

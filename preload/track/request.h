@@ -38,6 +38,14 @@ struct request_address {
 	} u; /* any.sa_family AF_UNSPEC: unknown; AF_UNIX: no more than that is kept */
 };
 
+/* A process that was started for a request. */
+struct request_child {
+	int32_t pid; /* 0: not known */
+	char name[28]; /* of its program, cut; "" not known */
+};
+
+enum { REQUEST_CHILDREN_MAX = 8 };
+
 struct request {
 	struct request *next_in_queue;  /* guarded by the connection's lock; also the pool's link */
 	uint64_t reserved;
@@ -75,11 +83,14 @@ struct request {
 	uint64_t faults, major_faults, preempted; /* atomic sums over threads */
 	bool queued_known;
 	bool waits;                     /* waits were timed */
-	uint64_t arrived_ns;            /* how long its first bytes lay in the socket before they were read; 0: not known */
+	uint64_t arrived_ns;            /* how long its first bytes lay in the socket before they were read */
+	bool arrived_known;
 	uint32_t working;               /* atomic: threads that work for it at this moment */
 	uint64_t idle_since_ns;         /* atomic: when the last of them put it down; 0: never yet */
 	uint64_t prepared_ns;           /* atomic sum: our own preparations, at a process's or thread's first request */
 	uint32_t begun_tid;             /* the thread that its first byte was read on */
+	uint32_t n_children, threads_started; /* atomic: started by its threads; written by children.c */
+	struct request_child children[REQUEST_CHILDREN_MAX]; /* the first of them */
 	uint64_t idle_ns;               /* atomic sum: nobody worked for it, from its start to its end */
 	uint32_t rate;
 	int32_t clock;                  /* enum clock_kind of the last thread that worked for it */

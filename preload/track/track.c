@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "preload/sigsafe/raw.h"
+#include "preload/track/arrived.h"
 #include "preload/track/connection.h"
 #include "preload/track/outbound.h"
 #include "preload/track/pool.h"
@@ -27,6 +28,7 @@ static __thread struct {
 	/* The secure connection that ciphertext was last written to; only compared. NULL when a write of
 	 * plain text begins. */
 	const struct connection *flushed;
+	int reading; /* the descriptor whose bytes are being followed, plus 1; 0: none, or not received from it */
 } self;
 
 void track_start(const struct track_callbacks *cb)
@@ -145,6 +147,9 @@ static void track_began(struct request *r)
 	r->serial = __atomic_add_fetch(&requests_begun, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&r->holds, 1, __ATOMIC_RELEASE);
 	callbacks->began(r);
+	if (r->profiled && self.reading && r->start_ns == r->first_byte_ns)
+		r->arrived_known = arrived_before(self.reading - 1, r->start_ns, track_now(),
+						  &r->arrived_ns);
 	__atomic_store_n(&r->begun, true, __ATOMIC_RELEASE);
 }
 
@@ -473,6 +478,7 @@ static void track_connection_io(int fd, slot_value value, const void *bytes, siz
 	struct connection *c;
 	bool more = true;
 
+	self.reading = sent ? 0 : fd + 1;
 	while (more && (c = (struct connection *)track_lock(fd, value))) {
 		size_t used = track_connection_step(c, bytes, len,
 						    sent ? TRACK_SENT : TRACK_RECEIVED, &more);
@@ -480,6 +486,7 @@ static void track_connection_io(int fd, slot_value value, const void *bytes, siz
 		bytes = bytes ? (const char *)bytes + used : NULL;
 		len -= used;
 	}
+	self.reading = 0;
 }
 
 void track_tls(const struct track_session *session, const void *bytes, size_t len, bool sent)

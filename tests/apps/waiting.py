@@ -3,7 +3,8 @@
 Answers are JSON: for each wait by the name of its function, the milliseconds off the CPU that the
 application's own clocks saw. /mixed: sleep, slow socket, lock, file lock, child, name, then CPU.
 /trips/N: N questions to a peer, one after the other. /gil/MS: MS of Python that never lets go, while
-/patient waits. /untimed: nothing.
+/patient waits. /starts: child processes in each of the ways there are, and two threads; it tells their
+process ids by name, 0 where Python does not know them. /untimed: nothing.
 """
 
 import fcntl
@@ -146,6 +147,26 @@ def patient(rounds):
     return {"patient": timed(lambda: yields(rounds))}
 
 
+def starts():
+    with subprocess.Popen(["/bin/sleep", "0.02"]) as sleeper:
+        started = {"sleep": sleeper.pid}
+    started["true"] = os.posix_spawn("/bin/true", ["/bin/true"], os.environ)
+    os.waitpid(started["true"], 0)
+    started["env"] = os.fork()
+    if not started["env"]:
+        os.execv("/usr/bin/env", ["env", "sleep", "0.01"])
+    time.sleep(0.005)
+    os.waitpid(started["env"], 0)
+    os.system("  date >/dev/null; true")
+    started["date"] = 0
+    threads = [threading.Thread(target=time.sleep, args=(0.001,)) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    return {"started": started}
+
+
 def application(environ, start_response):
     what, _, argument = environ["PATH_INFO"].strip("/").partition("/")
     if what == "mixed":
@@ -154,6 +175,8 @@ def application(environ, start_response):
         answer = trips(int(argument))
     elif what == "gil":
         answer = {"gil": hogs(int(argument) / 1000)}
+    elif what == "starts":
+        answer = starts()
     elif what == "patient":
         answer = patient(int(argument))
     else:

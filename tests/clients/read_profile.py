@@ -20,7 +20,8 @@ NUMBERS = {
     "reqprof.user_ns", "reqprof.kernel_ns", "reqprof.gil_ns", "reqprof.runnable_ns",
     "reqprof.overlap_ns", "reqprof.wait_count", "reqprof.round_trips", "reqprof.page_faults",
     "reqprof.major_faults", "reqprof.preempted", "reqprof.queued_ns", "reqprof.tail_samples",
-    "reqprof.kernel_samples", "reqprof.kernel_rate", "reqprof.threads", "http.response.status_code", "process.pid", "thread.id",
+    "reqprof.kernel_samples", "reqprof.kernel_rate", "reqprof.threads",
+    "reqprof.children", "reqprof.threads_started", "http.response.status_code", "process.pid", "thread.id",
 }
 
 

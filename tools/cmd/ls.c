@@ -133,6 +133,9 @@ static json_t *to_json(const struct request *r)
 	set_integer(o, "waits", r->wait_count);
 	set_integer(o, "round_trips", r->round_trips);
 	set_integer(o, "faults", r->faults);
+	set_integer(o, "children", r->children);
+	json_object_set_new(o, "children_started", json_text(r->children_started));
+	set_integer(o, "threads_started", r->threads_started);
 	json_object_set_new(o, "samples", json_integer(r->samples));
 	json_object_set_new(o, "pid", json_integer(r->pid));
 	json_object_set_new(o, "tid", json_integer(r->tid));

@@ -39,9 +39,10 @@ struct bounds report_bounds(const struct report *r, int64_t value, int64_t ticks
 /* On standard output. */
 void report_text(const struct report *r);
 void report_json(const struct report *r);
-/* Parts of report_text: what was measured, and the tables of --waits. */
+/* Parts of report_text: what was measured, the tables of --waits, what was set going. */
 void report_head(const struct report *r);
 void report_waits(const struct report *r);
+void report_children(const struct report *r);
 /* An empty line and a bold one. */
 void report_heading(const char *text);
 /* "models.py:88", "libz.so.1", or nothing. */

@@ -111,8 +111,29 @@ static void print_user(const struct report *r, int tenths, double points)
 	putchar('\n');
 }
 
-static void print_kernel(const struct totals *t, int tenths, double points)
+/* What all of them say, "" otherwise. */
+static const char *kernel_why(const struct model *m)
 {
+	for (uint32_t i = 1; i < m->n_requests; i++)
+		if (m->requests[i].kernel_why != m->requests[0].kernel_why) /* pooled */
+			return "";
+	return m->n_requests ? m->requests[0].kernel_why : "";
+}
+
+static void print_not_sampled(const char *why)
+{
+	printf("not sampled");
+	if (*why) {
+		printf(" (");
+		escape_print(stdout, why);
+		putchar(')');
+	}
+	putchar('\n');
+}
+
+static void print_kernel(const struct report *r, int tenths, double points)
+{
+	const struct totals *t = &r->totals;
 	char figure[FIGURE_MAX];
 
 	print_part("+ kernel", t->kernel_ns, tenths);
@@ -122,7 +143,7 @@ static void print_kernel(const struct totals *t, int tenths, double points)
 		       plural(t->kernel_samples),
 		       figure_duration(figure, t->kernel_ns - t->kernel_sampled_ns));
 	else
-		printf("not sampled\n");
+		print_not_sampled(kernel_why(r->model));
 }
 
 /* Each part that there is; the shares are rounded so that they make 100.0. */
@@ -142,7 +163,7 @@ static void print_wall(const struct report *r)
 	putchar('\n');
 	print_user(r, shares[STATE_USER], points);
 	if (t->not_split < t->requests)
-		print_kernel(t, shares[STATE_KERNEL], points);
+		print_kernel(r, shares[STATE_KERNEL], points);
 	if (t->waits_off < t->requests) {
 		print_part("+ waiting", t->wait_ns, shares[STATE_WAIT]);
 		print_waits_of(t->wait_count, t->round_trips);
@@ -261,6 +282,7 @@ void report_head(const struct report *r)
 	putchar('\n');
 	print_wall(r);
 	print_counts(t);
+	report_children(r);
 	print_remarks(m);
 	print_caveats(t);
 }

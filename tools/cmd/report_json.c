@@ -138,6 +138,8 @@ static void set_totals(json_t *o, const struct totals *t)
 	set_integer(o, "faults", t->faults);
 	set_integer(o, "major_faults", t->major_faults);
 	set_integer(o, "preempted", t->preempted);
+	set_integer(o, "children", t->children);
+	set_integer(o, "threads_started", t->threads_started);
 	json_object_set_new(o, "queued_mean_ns",
 			    t->queued ? json_integer(t->queued_ns / t->queued) : json_null());
 	set_integer(o, "waits_not_measured", t->waits_off);

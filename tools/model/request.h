@@ -31,6 +31,9 @@ struct request {
 	int64_t gil_ns;	   /* of wait_ns */
 	int64_t queued_ns; /* before its first byte was read; -1: not known */
 	int64_t wait_count, round_trips, faults, major_faults, preempted;
+	int64_t children, threads_started; /* by the request */
+	const char *children_started; /* "PID:NAME PID:NAME", the first of them */
+	const char *kernel_why; /* its time in the kernel was not sampled; "" it was, or that is not known */
 	bool waits_off;	     /* waits were not measured: they are in rest_ns */
 	bool runnable_known; /* the kernel told the run-queue delay */
 	int64_t period_ns; /* user CPU time that a sample stands for */

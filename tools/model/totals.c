@@ -60,6 +60,8 @@ static void add_request(const struct model *m, const bool *python, const struct 
 	t->faults += r->faults;
 	t->major_faults += r->major_faults;
 	t->preempted += r->preempted;
+	t->children += r->children;
+	t->threads_started += r->threads_started;
 	if (r->queued_ns >= 0) {
 		t->queued_ns += r->queued_ns;
 		t->queued++;
