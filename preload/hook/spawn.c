@@ -70,10 +70,11 @@ EXPORT pid_t fork(void)
 	return pid;
 }
 
-/* The thread sleeps until the child has become its program. pid may be NULL, when nobody is to know it. */
+/* The thread sleeps until the child has become its program; what did not is no path to read. pid may be
+ * NULL, when nobody is to know it. */
 static void spawn_done(struct wait *w, int result, const pid_t *pid, const char *path)
 {
-	waiting_kind(w, WAIT_CHILD, path);
+	waiting_kind(w, WAIT_CHILD, result == 0 ? path : "");
 	if (result == 0)
 		spawn_started(pid ? *pid : 0, path);
 }
