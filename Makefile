@@ -48,7 +48,7 @@ LIB_CFLAGS = -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt -fno-st
 LIB_LDFLAGS = -shared -Wl,-z,defs,-z,now,-z,relro,--as-needed -Wl,-soname,libreqprof.so -Wl,--version-script=preload/hook/libssl.map
 
 # Reading profiles is the tools' business: it allocates.
-FORMAT_READ := format/profile_read.c format/profile_find.c format/protobuf_read.c
+FORMAT_READ := format/profile_read.c format/profile_find.c format/protobuf_read.c format/live_read.c
 LIB_SRC := $(sort $(filter-out $(FORMAT_READ),$(wildcard preload/*.c preload/*/*.c preload/*/*/*.c format/*.c)))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/lib/%.o)
 TOOL_SRC := $(sort $(wildcard tools/*.c tools/*/*.c format/*.c))

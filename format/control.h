@@ -22,7 +22,7 @@
 
 enum {
 	CONTROL_MAGIC = 0x31435052, /* "RPC1" */
-	CONTROL_VERSION = 2,
+	CONTROL_VERSION = 3,
 	CONTROL_PROCESSES = 256, /* slots; processes beyond share the last one */
 	CONTROL_ROUTES = 1024,
 };
@@ -60,6 +60,7 @@ enum {
 	X(lost_nested, "samples lost: a signal came while one was being handled") \
 	X(lost_foreign, "signals ignored: not sent by our clock") \
 	X(lost_late, "ticks that came after the request had ended") \
+	X(live_refused, "processes without a live file: recover would not find their requests") \
 	X(lost_signal_queue, "samples lost: the kernel's signal queue was full") \
 	X(codes_full, "Python functions without a name: the code table was full") \
 	X(responses_pushed, "HTTP/2 responses that the server pushed: not profiled") \

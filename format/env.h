@@ -14,6 +14,7 @@
 #define ENV_FILTER "REQPROF_FILTER" /* which requests are looked at (filter.h); default all */
 #define ENV_MAX_FILES "REQPROF_MAX_FILES" /* most profiles in the directory; 0: no limit */
 #define ENV_MAX_BYTES "REQPROF_MAX_BYTES" /* most bytes they take on disk (1G); 0: no limit */
+#define ENV_LIVE "REQPROF_LIVE"     /* where live files stand (live.h); off: there are none */
 #define ENV_WAITS "REQPROF_WAITS"   /* 1 (default): waits are timed; 0: only samples */
 #define ENV_WAIT_MIN_US "REQPROF_WAIT_MIN_US" /* shorter waits are added up; default 200 */
 

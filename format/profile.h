@@ -79,7 +79,10 @@ enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, P
 #define PROFILE_KEY_ID "reqprof.id"                 /* PID-COUNTER: unique per host and second */
 #define PROFILE_KEY_ROLE "reqprof.role"             /* server, or proxy: relays the request to an upstream */
 #define PROFILE_KEY_UPSTREAM "reqprof.upstream"     /* role proxy: our end of the upstream connection, ADDRESS:PORT */
-#define PROFILE_KEY_END "reqprof.end"               /* complete, closed, next-request, aborted, upgraded */
+#define PROFILE_KEY_END "reqprof.end"               /* complete, closed, next-request, aborted, upgraded, lost, or PROFILE_END_INTERRUPTED */
+#define PROFILE_END_INTERRUPTED "interrupted"       /* the process was killed in the middle; reqprof recover wrote the file from what it left */
+#define PROFILE_KEY_INSIDE "reqprof.interrupted_in" /* the Python function that it was in last: NAME (FILE:LINE) */
+#define PROFILE_ON_INTERRUPTED "(interrupted)"      /* what the call that it was in waited for: not known, nor how long */
 #define PROFILE_KEY_WALL_NS "reqprof.wall_ns"
 #define PROFILE_KEY_CPU_NS "reqprof.cpu_ns"         /* exact thread CPU time, user and kernel */
 /*

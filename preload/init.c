@@ -9,15 +9,19 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <time.h>
 
 #include "preload/control/control.h"
+#include "preload/emit/boot_id.h"
 #include "preload/emit/budget.h"
 #include "preload/emit/emit.h"
 #include "preload/emit/kept.h"
 #include "preload/hook/guard.h"
 #include "preload/hook/libssl.h"
 #include "preload/hook/real.h"
+#include "preload/live/live.h"
+#include "preload/live/record.h"
 #include "preload/ours.h"
 #include "preload/sample/sample.h"
 #include "preload/sample/signal.h"
@@ -48,6 +52,22 @@ static uint64_t init_now(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static void init_start_live(void)
+{
+	int error = -live_start();
+	struct live_head *head = live_head();
+
+	if (error && error != ECANCELED)
+		control_count(CONTROL_live_refused, 1);
+	if (!head)
+		return;
+	head->kernel_rate = settings.kernel_rate;
+	if (boot_id()) {
+		memcpy(head->boot_id, boot_id(), BOOT_ID_BYTES);
+		head->boot_id_len = BOOT_ID_BYTES;
+	}
+}
+
 /* What the handler will need and cannot get for itself. */
 static void init_prepare(uint64_t now)
 {
@@ -59,10 +79,14 @@ static void init_prepare(uint64_t now)
 	if (!looked) {
 		codes_prepare();
 		sample_on_thread_end(track_thread_ends);
+		init_start_live();
 	}
 	modules_refresh();
 	python_find();
+	live_note_modules();
 	control_note_python(python_version());
+	if (live_head())
+		strncpy(live_head()->python, python_version(), sizeof(live_head()->python) - 1);
 	__atomic_store_n(&looked_ns, now, __ATOMIC_RELEASE);
 	__atomic_store_n(&preparing, 0, __ATOMIC_RELEASE);
 }
@@ -99,6 +123,7 @@ static void init_began(struct request *r)
 	control_count(CONTROL_requests_profiled, 1);
 	init_prepare(now);
 	r->begun_tid = (uint32_t)raw_gettid();
+	record_began(r);
 	/* Nobody works for it yet; our own preparations are no waiting of its. */
 	r->idle_since_ns = init_now();
 	r->prepared_ns = r->idle_since_ns - r->start_ns;
@@ -205,6 +230,8 @@ static void init_resumed(struct request *r)
 	r->rate = thread->clock.rate;
 	r->kernel_state = (int32_t)thread->kernel.state;
 	r->kernel_error = thread->kernel.error;
+	record_moved(r, entered_ns);
+	thread->handler.target->request = live_request_number(r->live);
 }
 
 /* How far a count of the process's has grown since anybody was told. Any thread may tell. */
@@ -242,7 +269,9 @@ static void init_paused(struct request *r)
 		thread->handler.module_missed = false;
 		modules_refresh();
 		python_find();
+		live_note_modules();
 	}
+	record_moved(r, init_now());
 	control_count(CONTROL_lost_late, thread->handler.late - thread->late_told);
 	thread->late_told = thread->handler.late;
 	control_count(CONTROL_lost_foreign, thread->handler.foreign - thread->foreign_told);
@@ -279,7 +308,7 @@ static uint32_t init_kept(const struct request *r)
 	return kept;
 }
 
-static void init_write_profile(const struct request *r, const struct stacks *stacks,
+static void init_write_profile(struct request *r, const struct stacks *stacks,
 			       struct sample_thread *thread, uint32_t kept)
 {
 	struct budget budget = { .directory = settings.directory };
@@ -299,6 +328,7 @@ static void init_write_profile(const struct request *r, const struct stacks *sta
 	};
 	int result;
 
+	record_writing(r, job.counter);
 	budget.shared = control_budget(&budget.queue_inode);
 	result = budget_take_file(&budget);
 	if (result == 0) {
@@ -344,6 +374,7 @@ static void init_finished(struct request *r)
 	if (kept)
 		init_write_profile(r, stacks, thread, kept);
 	sample_discard(thread, stacks);
+	record_over(r); /* last: its number may be another's at once */
 }
 
 static void init_connection_abandoned(void)
@@ -370,6 +401,7 @@ static void init_tls_unseen(void)
 
 static const struct track_callbacks callbacks = {
 	.began = init_began,
+	.head = record_head,
 	.resumed = init_resumed,
 	.paused = init_paused,
 	.finished = init_finished,
@@ -392,8 +424,10 @@ static void init_postfork_child(void)
 	modules_postfork_child();
 	lost = track_postfork_child();
 	sample_postfork_child();
+	live_postfork_child(); /* after sample: unmaps what its trees stand in */
 	control_postfork_child();
 	preparing = 0;
+	looked_ns = 0; /* the first request prepares for itself */
 	process_id = (uint32_t)raw_getpid();
 	files_begun = 0;
 	control_count(CONTROL_skipped_fork, lost);
@@ -409,6 +443,7 @@ __attribute__((constructor)) static void init_start(void)
 		.keep = settings.keep,
 		.filter = settings.filter,
 	};
+	struct live_settings live = { .directory = settings.directory };
 
 	real_resolve();
 	settings_read(&settings);
@@ -424,6 +459,8 @@ __attribute__((constructor)) static void init_start(void)
 	control.root_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	control.root_pid = process_id;
 	control_configure(&control);
+	live.place = settings.live;
+	live_configure(&live);
 	track_start(&callbacks);
 	pthread_atfork(NULL, NULL, init_postfork_child);
 	hook_active = true;
@@ -434,6 +471,7 @@ __attribute__((destructor)) static void init_stop(void)
 {
 	if (hook_enter()) {
 		track_thread_ends();
+		live_stop();
 		hook_leave();
 	}
 }

@@ -7,6 +7,7 @@
 
 #include "format/amount.h"
 #include "format/env.h"
+#include "format/live.h"
 #include "preload/sigsafe/raw.h"
 
 /* The variable's value, NULL when it is not set or empty. */
@@ -89,6 +90,19 @@ static void settings_filter(struct settings *settings)
 		strcpy(settings->filter, text);
 }
 
+static void settings_live(struct settings *settings)
+{
+	const char *text = settings_text(ENV_LIVE);
+
+	strcpy(settings->live, LIVE_PLACE);
+	if (!text)
+		return;
+	if ((text[0] == '/' || strcmp(text, "off") == 0) && strlen(text) < sizeof(settings->live))
+		strcpy(settings->live, text);
+	else
+		settings->wrong++;
+}
+
 static bool settings_directory(struct settings *settings)
 {
 	const char *named = getenv(ENV_DIR);
@@ -141,6 +155,7 @@ void settings_read(struct settings *settings)
 	settings->max_files = settings_number(settings, ENV_MAX_FILES, 0, ENV_MAX_FILES_MAX,
 					      ENV_MAX_FILES_DEFAULT);
 	settings->max_bytes = settings_bytes(settings, ENV_MAX_BYTES, ENV_MAX_BYTES_DEFAULT);
+	settings_live(settings);
 	settings_keep(settings);
 	settings_filter(settings);
 	settings->usable = settings_directory(settings);

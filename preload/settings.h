@@ -22,6 +22,7 @@ struct settings {
 	char filter[FILTER_TEXT_MAX + 8]; /* one that filter_problem has nothing against */
 	bool waits;
 	uint32_t wait_min_us;
+	char live[128];		  /* absolute, or "off" */
 	char directory[PATH_MAX]; /* absolute */
 };
 

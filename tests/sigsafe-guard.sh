@@ -3,7 +3,8 @@
 # tests/sigsafe-symbols allows, each with its reason. Prints TAP.
 cd "$(dirname "$0")/.." || exit 1
 B=${B:-build}
-mapfile -t objects < <(find "$B/lib/preload/sigsafe" -name '*.o' 2>/dev/null)
+# Of the sources that are there: an old build has objects of others.
+mapfile -t objects < <(find preload/sigsafe -name '*.c' | sed "s|.*|$B/lib/&|; s|c$|o|" | xargs ls 2>/dev/null)
 echo "1..2"
 if [ ${#objects[@]} -lt 10 ]; then
 	echo "not ok 1 - sigsafe takes only what is allowed"

@@ -17,6 +17,7 @@ static const struct command {
 	{ "report", cmd_report, "where the time went: functions, lines, waits" },
 	{ "explain", cmd_explain, "where the time went, in a few sentences" },
 	{ "export", cmd_export, "write pstats, speedscope, firefox, collapsed stacks or pprof" },
+	{ "recover", cmd_recover, "write the profiles of requests whose process was killed" },
 	{ "doctor", cmd_doctor, "would it work here, with this program, in this process?" },
 };
 

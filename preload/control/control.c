@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "preload/alive.h"
 #include "preload/directory.h"
 #include "preload/ours.h"
 #include "preload/sigsafe/raw.h"
@@ -56,61 +57,16 @@ void control_configure(const struct control_settings *configured)
 	control_page_wishes(&private_page, 0);
 }
 
-/* Field 22 of /proc/PID/stat: when the process started, in ticks. 0 when it cannot be read. */
-static uint64_t control_start_ticks(uint32_t pid)
-{
-	char path[32] = "/proc/", text[512], digits[12];
-	size_t at = 6, n = 0;
-	const char *p;
-	ssize_t got;
-	uint64_t ticks = 0;
-	int fd;
-
-	do
-		digits[n++] = (char)('0' + pid % 10);
-	while (pid /= 10);
-	while (n > 0)
-		path[at++] = digits[--n];
-	memcpy(path + at, "/stat", 6);
-	fd = raw_open(path, O_RDONLY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return 0;
-	got = raw_read(fd, text, sizeof(text) - 1);
-	raw_close(fd);
-	if (got <= 0)
-		return 0;
-	text[got] = '\0';
-	/* The second field is a name in parentheses that may hold anything. */
-	p = strrchr(text, ')');
-	for (int field = 2; p && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	for (p = p ? p + 1 : NULL; p && *p >= '0' && *p <= '9'; p++)
-		ticks = ticks * 10 + (uint64_t)(*p - '0');
-	return ticks;
-}
-
-static bool control_alive(uint32_t pid, uint64_t start_ticks)
-{
-	long sent;
-
-	if (!pid)
-		return false;
-	if (start_ticks)
-		return control_start_ticks(pid) == start_ticks;
-	sent = raw_syscall3(SYS_kill, (long)pid, 0, 0);
-	return sent == 0 || sent == -EPERM;
-}
-
 static bool control_page_live(const struct control_page *p)
 {
 	if (p->preset)
 		return true;
 	if (p->root_ns == settings.root_ns && p->root_pid == settings.root_pid)
 		return true;
-	if (p->root_start_ticks && control_alive(p->root_pid, p->root_start_ticks))
+	if (p->root_start_ticks && alive(p->root_pid, p->root_start_ticks))
 		return true;
 	for (int i = 0; i < CONTROL_PROCESSES; i++)
-		if (control_alive(p->processes[i].pid, p->processes[i].start_ticks))
+		if (alive(p->processes[i].pid, p->processes[i].start_ticks))
 			return true;
 	return false;
 }
@@ -153,7 +109,7 @@ static void control_page_own(struct control_page *p)
 	p->preset = 0;
 	p->root_ns = settings.root_ns;
 	p->root_pid = settings.root_pid;
-	p->root_start_ticks = control_start_ticks(settings.root_pid);
+	p->root_start_ticks = alive_start_ticks(settings.root_pid);
 }
 
 /* With the file locked. The last slot is shared by those who find no other. */
@@ -171,7 +127,7 @@ static struct control_process *control_take_slot(struct control_page *p)
 		for (int i = 0; i < CONTROL_PROCESSES - 1; i++) {
 			struct control_process *old = &p->processes[i];
 
-			if (control_alive(old->pid, old->start_ticks))
+			if (alive(old->pid, old->start_ticks))
 				continue;
 			for (int c = 0; c < CONTROL_COUNTER_COUNT; c++)
 				p->gone[c] += old->counters[c];
@@ -181,7 +137,7 @@ static struct control_process *control_take_slot(struct control_page *p)
 	}
 	if (found != &p->processes[CONTROL_PROCESSES - 1])
 		memset(found, 0, sizeof(*found));
-	found->start_ticks = control_start_ticks((uint32_t)raw_getpid());
+	found->start_ticks = alive_start_ticks((uint32_t)raw_getpid());
 	__atomic_store_n(&found->pid, (uint32_t)raw_getpid(), __ATOMIC_RELEASE);
 	return found;
 }

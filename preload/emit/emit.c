@@ -7,10 +7,10 @@
 #include "preload/track/address.h"
 #include "preload/emit/errno_name.h"
 #include "preload/emit/file.h"
-#include "preload/emit/file_name.h"
+#include "format/file_name.h"
 #include "preload/emit/kept.h"
 #include "preload/emit/locations.h"
-#include "preload/emit/route.h"
+#include "format/route.h"
 #include "preload/emit/samples.h"
 #include "preload/sample/kernel_clock.h"
 

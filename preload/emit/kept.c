@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "preload/emit/route.h"
+#include "format/route.h"
 
 enum { ROUTE_BYTES = 256, PROBES_MAX = 32 };
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "preload/emit/route.h"
+#include "format/route.h"
 
 static const char *const wait_names[] = {
 #define WAIT_NAME(name, text, meaning) [WAIT_##name] = text,

@@ -17,7 +17,7 @@ EXPORT int nanosleep(const struct timespec *time, struct timespec *left)
 	struct wait w;
 	int result;
 
-	waiting_begin(&w);
+	waiting_begin_lasting(&w, WAIT_SLEEP, waiting_sleeps(time, false));
 	result = libc_nanosleep(time, left);
 	waiting_kind(&w, WAIT_SLEEP, "");
 	return result;
@@ -29,7 +29,7 @@ EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec *ti
 	struct wait w;
 	int result;
 
-	waiting_begin(&w);
+	waiting_begin_lasting(&w, WAIT_SLEEP, waiting_sleeps(time, flags & TIMER_ABSTIME));
 	result = libc_clock_nanosleep(clock, flags, time, left);
 	waiting_kind(&w, WAIT_SLEEP, "");
 	return result;
@@ -37,10 +37,11 @@ EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec *ti
 
 EXPORT int usleep(useconds_t us)
 {
+	const struct timespec time = { us / 1000000, (long)(us % 1000000) * 1000 };
 	struct wait w;
 	int result;
 
-	waiting_begin(&w);
+	waiting_begin_lasting(&w, WAIT_SLEEP, waiting_sleeps(&time, false));
 	result = libc_usleep(us);
 	waiting_kind(&w, WAIT_SLEEP, "");
 	return result;
@@ -51,7 +52,7 @@ EXPORT unsigned sleep(unsigned seconds)
 	struct wait w;
 	unsigned result;
 
-	waiting_begin(&w);
+	waiting_begin_lasting(&w, WAIT_SLEEP, seconds > 0);
 	result = libc_sleep(seconds);
 	waiting_kind(&w, WAIT_SLEEP, "");
 	return result;
@@ -62,7 +63,7 @@ EXPORT pid_t wait(int *status)
 	struct wait w;
 	pid_t result;
 
-	waiting_begin(&w);
+	waiting_begin_lasting(&w, WAIT_CHILD, true);
 	result = libc_wait(status);
 	waiting_kind(&w, WAIT_CHILD, "");
 	return result;
@@ -74,7 +75,7 @@ EXPORT pid_t waitpid(pid_t pid, int *status, int options)
 	struct wait w;
 	pid_t result;
 
-	waiting_begin(&w);
+	waiting_begin_lasting(&w, WAIT_CHILD, !(options & WNOHANG));
 	result = libc_waitpid(pid, status, options);
 	waiting_kind(&w, WAIT_CHILD, name);
 	return result;
@@ -85,7 +86,7 @@ EXPORT pid_t wait3(int *status, int options, struct rusage *usage)
 	struct wait w;
 	pid_t result;
 
-	waiting_begin(&w);
+	waiting_begin_lasting(&w, WAIT_CHILD, !(options & WNOHANG));
 	result = libc_wait3(status, options, usage);
 	waiting_kind(&w, WAIT_CHILD, "");
 	return result;
@@ -97,7 +98,7 @@ EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
 	struct wait w;
 	pid_t result;
 
-	waiting_begin(&w);
+	waiting_begin_lasting(&w, WAIT_CHILD, !(options & WNOHANG));
 	result = libc_wait4(pid, status, options, usage);
 	waiting_kind(&w, WAIT_CHILD, name);
 	return result;
@@ -109,7 +110,7 @@ EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 	struct wait w;
 	int result;
 
-	waiting_begin(&w);
+	waiting_begin_lasting(&w, WAIT_CHILD, !(options & WNOHANG));
 	result = libc_waitid(type, id, info, options);
 	waiting_kind(&w, WAIT_CHILD, name);
 	return result;
@@ -122,6 +123,7 @@ EXPORT int system(const char *command)
 
 	spawn_started_shell(command);
 	waiting_begin_unheld(&w);
+	wait_foresee(&w, WAIT_CHILD, true);
 	result = libc_system(command);
 	waiting_kind(&w, WAIT_CHILD, "");
 	return result;
@@ -132,7 +134,7 @@ EXPORT int pclose(FILE *stream)
 	struct wait w;
 	int result;
 
-	waiting_begin(&w);
+	waiting_begin_lasting(&w, WAIT_CHILD, true);
 	result = libc_pclose(stream);
 	waiting_kind(&w, WAIT_CHILD, "");
 	return result;

@@ -9,6 +9,7 @@
 #include "preload/hook/real.h"
 #include "preload/hook/spawn.h"
 #include "preload/hook/waiting.h"
+#include "preload/live/live.h"
 #include "preload/sigsafe/modules.h"
 #include "preload/sigsafe/python.h"
 #include "preload/sigsafe/raw.h"
@@ -88,6 +89,7 @@ static void process_ends(void)
 {
 	if (hook_enter()) {
 		track_thread_ends();
+		live_stop();
 		hook_leave();
 	}
 }

@@ -85,7 +85,7 @@ EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 	int result;
 
 	wait_poll(fds, count);
-	waiting_begin(&w);
+	waiting_begin_lasting(&w, WAIT_SLEEP, count == 0 && timeout > 0);
 	result = libc_poll(fds, count, timeout);
 	waiting_poll(&w, fds, count);
 	return result;
@@ -141,7 +141,7 @@ EXPORT int select(int count, fd_set *read_set, fd_set *write_set, fd_set *except
 	int result;
 
 	wait_select(count, read_set, write_set);
-	waiting_begin(&w);
+	waiting_begin_lasting(&w, WAIT_SLEEP, count == 0 && timeout);
 	wait_look(&w, &set, count, read_set, write_set);
 	result = libc_select(count, read_set, write_set, except_set, timeout);
 	waiting_set(&w, set.count, set.fd, set.sends);

@@ -13,6 +13,17 @@
 
 enum { LINK_MAX = 32 };
 
+bool waiting_sleeps(const struct timespec *time, bool absolute)
+{
+	const struct handler_thread *self = handler_self;
+
+	if (!waiting_wanted())
+		return false;
+	if (absolute || !peek_ok((uintptr_t)time, sizeof(*time)))
+		return absolute;
+	return time->tv_sec > 0 || (uint64_t)time->tv_nsec >= self->wait_min_ns;
+}
+
 /* What was waited for, in words: cut where it does not fit. */
 struct text {
 	char bytes[WAITS_TEXT_MAX + 1];

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "preload/hook/guard.h"
 #include "preload/sample/wait.h"
@@ -30,8 +31,10 @@ static inline void waiting_begin(struct wait *w)
 {
 	w->target = NULL;
 	w->held = false;
-	if (waiting_wanted())
+	if (waiting_wanted()) {
 		wait_begin(w, false);
+		wait_foresee(w, WAIT_OTHER, false);
+	}
 }
 
 /* For calls that start a child, which would have our signal blocked too; they are not ended early by it. */
@@ -43,6 +46,20 @@ static inline void waiting_begin_unheld(struct wait *w)
 		wait_begin(w, true);
 }
 
+/* For a call that takes its time, once it is made. */
+static inline void waiting_begin_lasting(struct wait *w, enum wait_kind kind, bool lasts)
+{
+	w->target = NULL;
+	w->held = false;
+	if (waiting_wanted()) {
+		wait_begin(w, false);
+		wait_foresee(w, kind, lasts);
+	}
+}
+
+/* A sleep of at least so long as makes a record of its own? An absolute time (and a bad pointer) does not tell. */
+bool waiting_sleeps(const struct timespec *time, bool absolute);
+
 /* For calls that take a signal mask; returns the one to give to libc. */
 static inline const sigset_t *waiting_begin_masked(struct wait *w, const sigset_t *mask,
 						   sigset_t *storage)
@@ -52,6 +69,7 @@ static inline const sigset_t *waiting_begin_masked(struct wait *w, const sigset_
 	if (!waiting_wanted())
 		return mask;
 	wait_begin(w, mask != NULL);
+	wait_foresee(w, WAIT_OTHER, false);
 	return wait_mask(mask, storage);
 }
 

@@ -6,10 +6,13 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "preload/live/live.h"
 #include "preload/sample/holders.h"
 #include "preload/sample/mask.h"
 #include "preload/sample/signal.h"
 #include "preload/sigsafe/raw.h"
+
+enum { FIRST_LOOK_NS = 1000000 }; /* a short request does not pay for it */
 
 static void (*thread_ends)(void);
 static pthread_key_t end_key;
@@ -20,6 +23,23 @@ struct sample_thread *sample_thread_self(void)
 	return (struct sample_thread *)handler_self;
 }
 
+/* In the live file if there is room in it, where it outlives the process. */
+static struct stacks *sample_tree_new(void)
+{
+	uint64_t offset = 0;
+	void *shared = live_take_tree(&offset);
+	struct stacks *tree = stacks_new(shared, offset);
+
+	if (!tree)
+		live_put_tree(shared);
+	return tree;
+}
+
+static void sample_tree_free(struct stacks *tree)
+{
+	live_put_tree(stacks_free(tree));
+}
+
 static void sample_thread_free(struct sample_thread *thread)
 {
 	kernel_clock_close(&thread->kernel, &thread->handler.kernel);
@@ -28,7 +48,7 @@ static void sample_thread_free(struct sample_thread *thread)
 	/* From here on a late tick finds nobody. */
 	handler_self = NULL;
 	__asm__ volatile("" ::: "memory");
-	stacks_free(thread->spare);
+	sample_tree_free(thread->spare);
 	holders_release(thread->holder);
 	if (thread->scratch)
 		raw_munmap(thread->scratch, SAMPLE_SCRATCH);
@@ -140,7 +160,7 @@ static struct stacks *sample_take_target(struct sample_thread *thread, struct st
 	for (target = __atomic_load_n(list, __ATOMIC_ACQUIRE); target; target = target->next)
 		if (target->tid == thread->tid)
 			return target;
-	target = thread->spare ? thread->spare : stacks_new();
+	target = thread->spare ? thread->spare : sample_tree_new();
 	thread->spare = NULL;
 	if (target)
 		stacks_reset(target, thread->tid);
@@ -158,6 +178,7 @@ bool sample_start(struct sample_thread *thread, struct stacks **list)
 	usage_read(&thread->usage_source, &thread->usage_start);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	thread->mark_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	thread->look_ns = thread->mark_ns + FIRST_LOOK_NS;
 	thread->cpu_start_ns = thread->mark_cpu_ns = sample_cpu_ns();
 	__atomic_store_n(&thread->handler.target, target, __ATOMIC_RELEASE);
 	if (!mask_given_up())
@@ -194,7 +215,7 @@ void sample_stop(struct sample_thread *thread, struct stacks **list, struct samp
 		} else if (!thread->spare) {
 			thread->spare = target;
 		} else {
-			stacks_free(target);
+			sample_tree_free(target);
 		}
 	}
 	usage_read(&thread->usage_source, &now);
@@ -228,11 +249,11 @@ void sample_discard(struct sample_thread *thread, struct stacks *list)
 	while (list) {
 		struct stacks *next = list->next;
 
-		if (thread && !thread->spare) {
+		if (thread && !thread->spare && !stacks_torn(list)) {
 			stacks_reset(list, thread->tid);
 			thread->spare = list;
 		} else {
-			stacks_free(list);
+			sample_tree_free(list);
 		}
 		list = next;
 	}
@@ -252,6 +273,11 @@ void sample_postfork_child(void)
 	thread->kernel = (struct kernel_clock){ .state = KERNEL_OFF };
 	thread->handler.kernel = (struct kernel_ring){ 0 };
 	thread->usage_source = (struct usage_source){ 0 };
+	/* What stands in the parent's live file is the parent's. */
+	if (thread->spare && thread->spare->shared) {
+		stacks_free(thread->spare);
+		thread->spare = NULL;
+	}
 	thread->handler.target = NULL;
 	thread->handler.inside = false;
 	thread->tid = (uint32_t)raw_gettid();

@@ -26,6 +26,7 @@ struct sample_thread {
 	struct usage_source usage_source;
 	struct usage usage_start;
 	uint64_t mark_ns, mark_cpu_ns; /* the last reading of the CPU clock, and when: see wait.h */
+	uint64_t look_ns;              /* see wait_foresee */
 	struct holder *holder;         /* NULL: no room */
 	uint64_t late_told, foreign_told; /* what of the handler's counts has been reported */
 	void *scratch;            /* see sample_scratch */

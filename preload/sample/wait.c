@@ -11,6 +11,7 @@
 enum {
 	RAN_NS = 4000,	   /* a call that took less did not sleep: that alone takes longer */
 	NOTHING_NS = 1000, /* less off the CPU is what the two clocks differ by */
+	LOOK_EVERY_NS = 5000000,
 };
 
 static uint64_t wait_now(void)
@@ -40,9 +41,27 @@ void wait_begin(struct wait *w, bool mask)
 	w->held = !mask && wait_ticks_in_kernel(thread);
 	if (w->held)
 		wait_hold(SIG_BLOCK);
+	w->looked = false;
 	w->target = thread->handler.waits ? thread->handler.target : NULL;
-	if (w->target)
-		w->start_ns = wait_now();
+	if (!w->target)
+		return;
+	w->start_ns = wait_now();
+	w->target->waiting_node = STACKS_ROOT;
+	w->target->waiting_ns = w->start_ns;
+}
+
+void wait_foresee(struct wait *w, enum wait_kind kind, bool lasts)
+{
+	struct sample_thread *thread = sample_thread_self();
+
+	if (!w->target || !w->target->request || (!lasts && w->start_ns < thread->look_ns))
+		return;
+	w->node = handler_here(&thread->handler, &w->flags);
+	w->looked = true;
+	w->target->waiting_flags = w->flags;
+	w->target->waiting_kind = kind;
+	w->target->waiting_node = w->node;
+	thread->look_ns = w->start_ns + LOOK_EVERY_NS;
 }
 
 /* Of the call's time, what the thread ran. */
@@ -73,6 +92,7 @@ bool wait_end(struct wait *w)
 		w->target = NULL;
 		return false;
 	}
+	w->target->waiting_ns = 0;
 	w->end_ns = wait_now();
 	w->off_ns = 0;
 	if (w->end_ns - w->start_ns < RAN_NS)
@@ -104,12 +124,17 @@ static struct wait_record wait_start_record(const struct wait *w, enum wait_kind
 	};
 }
 
-static void wait_finish_record(struct handler_thread *self, struct wait_record *record, bool stack)
+static void wait_finish_record(struct handler_thread *self, const struct wait *w,
+			       struct wait_record *record, bool stack)
 {
 	uint32_t flags = 0;
 
-	if (stack)
+	if (stack && w->looked) {
+		record->node = w->node;
+		flags = w->flags;
+	} else if (stack) {
 		record->node = handler_here(self, &flags);
+	}
 	record->flags = (uint8_t)flags;
 	waits_add(&self->target->waits, record);
 }
@@ -128,7 +153,7 @@ void wait_record(const struct wait *w, enum wait_kind kind, const char *on, size
 	record.summed = !lasted;
 	record.trips = trips;
 	record.on = waits_intern(&w->target->waits, on, len);
-	wait_finish_record(self, &record, lasted || trips);
+	wait_finish_record(self, w, &record, lasted || trips);
 }
 
 void wait_record_gil(const struct wait *w, const char *holder, size_t len, bool goes_on)
@@ -149,5 +174,5 @@ void wait_record_gil(const struct wait *w, const char *holder, size_t len, bool 
 		return;
 	lasted = w->off_ns >= self->wait_min_ns;
 	record.summed = !lasted;
-	wait_finish_record(self, &record, lasted);
+	wait_finish_record(self, w, &record, lasted);
 }

@@ -21,6 +21,8 @@
 struct wait {
 	struct stacks *target; /* NULL: not timed */
 	bool held;	       /* our signal is blocked meanwhile */
+	bool looked;	       /* the stack was taken before the call: node, flags */
+	uint32_t node, flags;
 	uint64_t start_ns, end_ns, off_ns;
 };
 
@@ -38,6 +40,12 @@ static inline bool wait_wanted(void)
  * itself, see wait_mask.)
  */
 void wait_begin(struct wait *w, bool mask);
+/*
+ * After wait_begin, before the call. Should the process be killed in it, the live file says where it
+ * was: the stack of a call that will take its time (`lasts`: one that would be recorded with its
+ * stack anyway) is taken now, of others only once in LOOK_EVERY_NS.
+ */
+void wait_foresee(struct wait *w, enum wait_kind kind, bool lasts);
 /* True when the thread was off the CPU for long enough to tell. */
 bool wait_end(struct wait *w);
 /* The host's mask for the time of the call, with our signal added in *storage if need be. */

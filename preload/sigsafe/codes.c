@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 #include "preload/sigsafe/cpython/layout.h"
-#include "preload/sigsafe/cpython/lines.h"
+#include "format/code_lines.h"
 #include "preload/sigsafe/cpython/load.h"
 #include "preload/sigsafe/cpython/text.h"
 #include "preload/sigsafe/peek.h"
@@ -63,6 +63,7 @@ struct table {
 };
 
 static struct table *codes_table; /* set once by codes_prepare */
+void (*codes_added)(uint32_t id, const struct code *code);
 
 static struct table *table_map(uint32_t slots)
 {
@@ -325,8 +326,11 @@ static __attribute__((noinline)) uint32_t add(struct table *table,
 					      const struct key *key, uint32_t at, uint32_t tag)
 {
 	uint32_t unit = entry_make(table, layout, key);
+	void (*added)(uint32_t, const struct code *) = __atomic_load_n(&codes_added, __ATOMIC_ACQUIRE);
 	const struct entry *entry;
 
+	if (unit != 0 && added)
+		added(entry_at(table, unit)->id, &entry_at(table, unit)->code);
 	for (unsigned probe = 0; unit != 0 && probe < PROBES_MAX; probe++, at++) {
 		uint32_t found = 0;
 

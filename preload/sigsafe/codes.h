@@ -19,7 +19,7 @@ struct code_text {
 struct code {
 	struct code_text filename, name, qualname; /* qualname == name where the version has none */
 	int32_t first_line;
-	uint8_t line_format; /* enum code_line_format in cpython/lines.h: which decoder */
+	uint8_t line_format; /* enum code_line_format in format/code_lines.h: which decoder */
 	const uint8_t *line_table;
 	uint32_t line_table_len;
 };
@@ -36,6 +36,9 @@ int codes_prepare(void);
  * from it by its strings, line table and first line. Texts and tables of absurd length are cut.
  */
 uint32_t codes_intern(const struct cpython_layout *layout, uintptr_t code);
+
+/* Told of each new entry, from the handler, if it is set. */
+extern void (*codes_added)(uint32_t id, const struct code *code);
 
 /* How many ids were given, and how often the table was full. */
 uint32_t codes_count(void);

@@ -5,45 +5,101 @@
 #include "preload/sigsafe/raw.h"
 
 enum {
-	HEADER_BYTES = 4096,
-	SAMPLES_BYTES = STACKS_SAMPLES_MAX * sizeof(struct stack_sample),
-	NODES_BYTES = STACKS_NODES_MAX * sizeof(struct stack_node),
 	INDEX_BYTES = STACKS_SLOTS_MAX * sizeof(uint32_t),
-	STACKS_BYTES = HEADER_BYTES + SAMPLES_BYTES + NODES_BYTES + INDEX_BYTES + WAITS_BYTES,
+	OWN_BYTES = INDEX_BYTES + WAITS_OWN_BYTES, /* what only the process itself needs */
 	KEEP_NODES = 16384, /* what a reused tree may keep in memory: 256 KiB of nodes */
 	KEEP_WAITS = 2048,
 };
 
-struct stacks *stacks_new(void)
+static void *stacks_reserve(size_t bytes)
 {
-	char *memory = raw_mmap(NULL, STACKS_BYTES, PROT_READ | PROT_WRITE,
+	void *memory = raw_mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return raw_failed(memory) ? NULL : memory;
+}
+
+/* What stands in the live file is made ready bit by bit; private memory is ready. */
+static void stacks_part(struct stacks *s, struct shared_part *part, void *start, uint32_t size,
+			uint64_t offset, uint32_t *kept)
+{
+	*part = (struct shared_part){ .start = start, .size = size, .ready = size };
+	if (!s->shared)
+		return;
+	part->offset = offset + (uint64_t)((char *)start - (char *)s);
+	part->ready = 0;
+	part->kept = kept;
+	*kept = 0;
+}
+
+struct stacks *stacks_new(void *shared, uint64_t offset)
+{
+	char *memory = shared ? shared : stacks_reserve(STACKS_SHARED_BYTES);
+	char *own = stacks_reserve(OWN_BYTES);
 	struct stacks *s = (struct stacks *)memory;
 
-	if (raw_failed(memory))
+	if (!memory || !own) {
+		if (own)
+			raw_munmap(own, OWN_BYTES);
+		if (memory && !shared)
+			raw_munmap(memory, STACKS_SHARED_BYTES);
 		return NULL;
-	s->samples = (struct stack_sample *)(memory + HEADER_BYTES);
-	s->nodes = (struct stack_node *)(memory + HEADER_BYTES + SAMPLES_BYTES);
-	s->index = (uint32_t *)(memory + HEADER_BYTES + SAMPLES_BYTES + NODES_BYTES);
-	waits_place(&s->waits, memory + HEADER_BYTES + SAMPLES_BYTES + NODES_BYTES + INDEX_BYTES);
+	}
+	*s = (struct stacks){ .shared = shared != NULL };
+	s->samples = (struct stack_sample *)(memory + STACKS_HEADER_BYTES);
+	s->nodes = (struct stack_node *)((char *)s->samples + STACKS_SAMPLES_BYTES);
+	s->index = (uint32_t *)own;
+	waits_place(&s->waits, (char *)s->nodes + STACKS_NODES_BYTES, own + INDEX_BYTES);
+	stacks_part(s, &s->samples_part, s->samples, STACKS_SAMPLES_BYTES, offset,
+		    &s->samples_kept);
+	stacks_part(s, &s->nodes_part, s->nodes, STACKS_NODES_BYTES, offset, &s->nodes_kept);
+	stacks_part(s, &s->waits.records_part, s->waits.records, WAITS_RECORDS_BYTES, offset,
+		    &s->waits_kept);
+	stacks_part(s, &s->waits.texts_part, s->waits.texts, WAITS_TEXT_BYTES, offset,
+		    &s->texts_kept);
 	stacks_reset(s, 0);
 	return s;
 }
 
-void stacks_free(struct stacks *s)
+void *stacks_free(struct stacks *s)
 {
-	if (s)
-		raw_munmap(s, STACKS_BYTES);
+	if (!s)
+		return NULL;
+	raw_munmap(s->index, OWN_BYTES);
+	if (s->shared)
+		return s;
+	raw_munmap(s, STACKS_SHARED_BYTES);
+	return NULL;
+}
+
+bool stacks_torn(const struct stacks *s)
+{
+	return s->shared && (shared_left(&s->samples_part) || shared_left(&s->nodes_part) ||
+			     shared_left(&s->waits.records_part) || shared_left(&s->waits.texts_part));
+}
+
+static void stacks_empty(struct stacks *s, struct shared_part *part)
+{
+	if (s->shared)
+		shared_empty(part);
+	else
+		raw_madvise(part->start, part->size, MADV_DONTNEED);
 }
 
 void stacks_reset(struct stacks *s, uint32_t tid)
 {
+	s->request = 0; /* first: what follows is no request's */
+	s->waiting_ns = 0;
 	if (s->n_nodes > s->nodes_high)
 		s->nodes_high = s->n_nodes;
 	if (s->waits.count > s->waits_high)
 		s->waits_high = s->waits.count;
 	if (s->nodes_high > KEEP_NODES || s->waits_high > KEEP_WAITS) {
-		raw_madvise(s->samples, STACKS_BYTES - HEADER_BYTES, MADV_DONTNEED);
+		stacks_empty(s, &s->samples_part);
+		stacks_empty(s, &s->nodes_part);
+		stacks_empty(s, &s->waits.records_part);
+		stacks_empty(s, &s->waits.texts_part);
+		raw_madvise(s->index, OWN_BYTES, MADV_DONTNEED);
 		s->nodes_high = s->waits_high = 0;
 	}
 	waits_reset(&s->waits);
@@ -51,6 +107,7 @@ void stacks_reset(struct stacks *s, uint32_t tid)
 	s->tid = tid;
 	s->n_samples = s->lost = s->incomplete = s->nested = s->kernel_lost = 0;
 	s->slots = STACKS_SLOTS_MIN;
+	shared_need(&s->nodes_part, sizeof(struct stack_node));
 	s->nodes[STACKS_ROOT] = (struct stack_node){ .slot = UINT32_MAX };
 	s->n_nodes = 1;
 }
@@ -107,6 +164,7 @@ static uint32_t stacks_child(struct stacks *s, uint32_t parent, uint64_t key)
 	}
 	if (s->n_nodes == STACKS_NODES_MAX)
 		return STACKS_ROOT;
+	shared_need(&s->nodes_part, (s->n_nodes + 1) * (uint32_t)sizeof(*s->nodes));
 	node = s->n_nodes++;
 	s->nodes[node] = (struct stack_node){ key, parent, slot };
 	s->index[slot] = node;
@@ -141,6 +199,7 @@ bool stacks_add(struct stacks *s, const uint64_t *keys, size_t depth, uint64_t a
 		s->lost++;
 		return false;
 	}
+	shared_need(&s->samples_part, (s->n_samples + 1) * (uint32_t)sizeof(*s->samples));
 	s->samples[s->n_samples++] = (struct stack_sample){ at_ns, node, flags };
 	s->incomplete += (flags & STACK_INCOMPLETE) != 0;
 	return true;

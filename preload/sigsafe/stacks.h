@@ -71,6 +71,7 @@ struct stack_sample {
 	uint32_t flags;
 };
 
+/* Its beginning, to where `waits` says how many there are, is struct live_tree of format/live.h. */
 struct stacks {
 	struct stacks *next; /* of the same request, or in the pool */
 	uint32_t tid;
@@ -81,19 +82,41 @@ struct stacks {
 	uint32_t incomplete; /* samples that lack something */
 	uint32_t nested;     /* ticks that came inside the handler */
 	uint32_t kernel_lost; /* the kernel's stacks that found no room in their ring */
+	uint32_t request;    /* what the live file knows it by: see live.h; 0: not in there */
+	uint32_t samples_kept, nodes_kept, waits_kept, texts_kept; /* see shared.h */
+	/* The thread is in a call that may block, since then; by whoever times it (sample/wait.c). */
+	uint64_t waiting_ns;
+	uint32_t waiting_node, waiting_flags, waiting_kind; /* where, if that was looked at */
+	struct waits waits; /* what the thread waited for meanwhile; not the handler's */
 	uint32_t nodes_high; /* most nodes ever used: memory that has been touched */
 	uint32_t waits_high; /* most waits */
 	struct stack_sample *samples;
 	struct stack_node *nodes;
 	uint32_t *index;
-	struct waits waits; /* what the thread waited for meanwhile; not the handler's */
+	struct shared_part samples_part, nodes_part;
+	bool shared; /* it stands in the live file */
 };
 
-/* Reserves one (about 5 MiB of address space, a few pages touched). NULL when refused. Not from a handler. */
-struct stacks *stacks_new(void);
-void stacks_free(struct stacks *s);
+enum {
+	STACKS_HEADER_BYTES = 4096,
+	STACKS_SAMPLES_BYTES = STACKS_SAMPLES_MAX * sizeof(struct stack_sample),
+	STACKS_NODES_BYTES = STACKS_NODES_MAX * sizeof(struct stack_node),
+	STACKS_SHARED_BYTES = STACKS_HEADER_BYTES + STACKS_SAMPLES_BYTES + STACKS_NODES_BYTES +
+			      WAITS_SHARED_BYTES,
+};
+
+/*
+ * Reserves one (about 5 MiB of address space, a few pages touched). shared: STACKS_SHARED_BYTES at
+ * `offset` of the live file, page-aligned, of which the first page may be touched; NULL: it stands
+ * in private memory. NULL when memory is refused. Not from a handler.
+ */
+struct stacks *stacks_new(void *shared, uint64_t offset);
+/* Returns the shared memory that it stood in, if it did: the caller's again. NULL is fine. */
+void *stacks_free(struct stacks *s);
 /* Empty again, for this thread. Gives memory back that only an unusually long request needed. */
 void stacks_reset(struct stacks *s, uint32_t tid);
+/* Is some of it in private memory that should not be? Then it is not worth keeping. */
+bool stacks_torn(const struct stacks *s);
 
 /* From the handler: keys leaf first. False (and counted) when there is no room. */
 bool stacks_add(struct stacks *s, const uint64_t *keys, size_t depth, uint64_t at_ns,

@@ -2,17 +2,18 @@
 
 #include <string.h>
 
-void waits_place(struct waits *w, void *memory)
+void waits_place(struct waits *w, void *shared, void *own)
 {
-	char *at = memory;
-
-	w->records = (struct wait_record *)at;
-	at += WAITS_MAX * sizeof(struct wait_record);
-	w->index = (uint32_t *)at;
-	at += WAITS_SLOTS * sizeof(uint32_t);
-	w->text_index = (uint32_t *)at;
-	at += WAITS_TEXT_SLOTS * sizeof(uint32_t);
-	w->texts = at;
+	w->records = shared;
+	w->texts = (char *)shared + WAITS_RECORDS_BYTES;
+	w->index = own;
+	w->text_index = w->index + WAITS_SLOTS;
+	w->records_part = (struct shared_part){ .start = (char *)w->records,
+						.size = WAITS_RECORDS_BYTES,
+						.ready = WAITS_RECORDS_BYTES };
+	w->texts_part = (struct shared_part){ .start = w->texts,
+					      .size = WAITS_TEXT_BYTES,
+					      .ready = WAITS_TEXT_BYTES };
 }
 
 /* Entries of the indices count only if what they name points back at them. */
@@ -77,6 +78,7 @@ uint32_t waits_intern(struct waits *w, const char *bytes, size_t len)
 	    w->texts_used >= WAITS_TEXT_SLOTS * 6)
 		return 0;
 	text = w->texts_used;
+	shared_need(&w->texts_part, (uint32_t)(text + TEXT_HEAD + len + 1));
 	memcpy(w->texts + text, &slot, sizeof(slot));
 	w->texts[text + sizeof(uint32_t)] = (char)len;
 	memcpy(w->texts + text + TEXT_HEAD, bytes, len);
@@ -128,6 +130,12 @@ static bool wait_same(const struct wait_record *a, const struct wait_record *b)
 	return a->kind == b->kind && a->on == b->on && a->node == b->node && a->holder == b->holder;
 }
 
+static struct wait_record *waits_next(struct waits *w)
+{
+	shared_need(&w->records_part, (w->count + 1) * (uint32_t)sizeof(*w->records));
+	return &w->records[w->count++];
+}
+
 static bool waits_sum(struct waits *w, const struct wait_record *wait)
 {
 	uint32_t slot = wait_hash(wait);
@@ -150,7 +158,7 @@ static bool waits_sum(struct waits *w, const struct wait_record *wait)
 		return false;
 	}
 	w->index[slot] = w->count;
-	record = &w->records[w->count++];
+	record = waits_next(w);
 	*record = *wait;
 	record->slot = slot;
 	w->last = w->count;
@@ -163,7 +171,7 @@ bool waits_add(struct waits *w, const struct wait_record *wait)
 
 	/* The last half is for sums: thousands of long waits of one kind become one rather than lost. */
 	if (!wait->summed && w->count < WAITS_MAX / 2) {
-		w->records[w->count++] = *wait;
+		*waits_next(w) = *wait;
 		w->last = w->count;
 		return true;
 	}

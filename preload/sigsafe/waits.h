@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "preload/sigsafe/shared.h"
+
 enum {
 	WAITS_MAX = 8192,
 	WAITS_SLOTS = 2 * WAITS_MAX, /* of the index of summed records */
@@ -63,15 +65,20 @@ struct waits {
 	uint32_t *index; /* WAITS_SLOTS */
 	char *texts;	 /* a length byte, the text, and NUL, one behind the other; from offset 1 */
 	uint32_t *text_index; /* WAITS_TEXT_SLOTS */
+	struct shared_part records_part, texts_part;
 };
 
 enum {
-	WAITS_BYTES = WAITS_MAX * sizeof(struct wait_record) + WAITS_SLOTS * sizeof(uint32_t) +
-		      WAITS_TEXT_BYTES + WAITS_TEXT_SLOTS * sizeof(uint32_t),
+	WAITS_RECORDS_BYTES = WAITS_MAX * sizeof(struct wait_record),
+	WAITS_SHARED_BYTES = WAITS_RECORDS_BYTES + WAITS_TEXT_BYTES,
+	WAITS_OWN_BYTES = (WAITS_SLOTS + WAITS_TEXT_SLOTS) * sizeof(uint32_t),
 };
 
-/* memory: WAITS_BYTES, 8-aligned, zero or as it was left. */
-void waits_place(struct waits *w, void *memory);
+/*
+ * shared: WAITS_SHARED_BYTES, 8-aligned, ready to be touched (whoever knows better says so in the
+ * parts afterwards); own: WAITS_OWN_BYTES. Zero or as they were left.
+ */
+void waits_place(struct waits *w, void *shared, void *own);
 void waits_reset(struct waits *w);
 
 /* The number of this text (at most WAITS_TEXT_MAX bytes count), the same for equal ones; 0 for an empty one or no room. */

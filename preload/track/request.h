@@ -63,6 +63,7 @@ struct request {
 	bool secure;                    /* it came by TLS that this process terminates */
 	bool profiled;                  /* decided by `began`; constant afterwards */
 	bool begun;                     /* the `began` callback has returned; atomic */
+	bool head_told;                 /* the `head` callback has been called */
 	uint64_t serial;                /* number of the request in this process, from 1 */
 
 	uint64_t first_byte_ns;         /* CLOCK_MONOTONIC */
@@ -76,6 +77,7 @@ struct request {
 
 	/* For those behind the callbacks (init.c); zero when the request begins, else untouched here. */
 	void *samples;                  /* atomic list of struct stacks */
+	void *live;                     /* what the live file says of it, NULL: nothing */
 	uint64_t cpu_ns;                /* atomic sum over threads */
 	uint32_t tids[4];               /* atomic: the first threads that worked for it */
 	uint32_t threads;               /* atomic: how many of them */

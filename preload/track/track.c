@@ -101,9 +101,20 @@ static void track_let_go_of_ended(void)
 	}
 }
 
+/* After each step of its connection: a head may come in pieces. */
+static void track_tell_head(struct request *r)
+{
+	if (r->head_told || r->in.any.stage == WIRE_HEAD)
+		return;
+	r->head_told = true;
+	callbacks->head(r);
+}
+
 /* Takes over one reference to r. */
 static void track_take_up(struct request *r)
 {
+	if (self.current == r)
+		track_tell_head(r);
 	if (self.current == r || !__atomic_load_n(&r->begun, __ATOMIC_ACQUIRE) ||
 	    __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != REQUEST_OPEN || !track_hold(r)) {
 		request_unref(r);
@@ -119,6 +130,7 @@ static void track_take_up(struct request *r)
 	}
 	self.current = r;
 	callbacks->resumed(r);
+	track_tell_head(r);
 }
 
 /* A request that another thread has ended is no longer ours to work for. */

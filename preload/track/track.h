@@ -25,6 +25,8 @@
 struct track_callbacks {
 	/* A request has begun: sets r->profiled. Once per request, before the others. */
 	void (*began)(struct request *r);
+	/* Its head is whole. At most once, on a thread that works for it. Only if r->profiled. */
+	void (*head)(struct request *r);
 	/* The calling thread works for it from now on / no more. Only if r->profiled. */
 	void (*resumed)(struct request *r);
 	void (*paused)(struct request *r);

@@ -98,6 +98,7 @@ reap() {
 		wait "$pid" 2>/dev/null || true
 	done
 	spawned=()
+	live_files | xargs -r rm -f
 }
 
 teardown() { reap; }
@@ -120,6 +121,19 @@ listening_or_dead() { listening "$2" || ! kill -0 "$1" 2>/dev/null; }
 use_profiles() {
 	profiles=${1:-$BATS_TEST_TMPDIR/profiles}
 	preload=(env "LD_PRELOAD=$LIBREQPROF" "REQPROF_DIR=$profiles")
+}
+
+# live_files [dead]: the live files (recover) of this test's processes, or of those that are gone.
+live_files() {
+	local file pid
+	for file in "${REQPROF_LIVE:-/dev/shm}"/reqprof-live.*; do
+		pid=${file##*/reqprof-live.}
+		pid=${pid%%.*}
+		[ -e "$file" ] || continue
+		[ -z "${1:-}" ] || ! grep -qs '^State:[^ZX]*$' "/proc/$pid/status" || continue
+		head -qc 8192 "$file" | grep -qaF "$BATS_TEST_TMPDIR" && echo "$file"
+	done
+	return 0
 }
 
 profile_files() { find -H "$profiles" -maxdepth 1 -name '*.pprof' -printf '%f\n' 2>/dev/null | sort; }

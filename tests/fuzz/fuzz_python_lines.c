@@ -1,5 +1,5 @@
 /* Any bytes as a line table: no bad read, the same answer from memory that ends at the table's end. */
-#include "preload/sigsafe/cpython/lines.h"
+#include "format/code_lines.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -14,7 +14,7 @@ struct made {
 static void make(struct made *m, uint64_t cpu_ns)
 {
 	memset(m, 0, sizeof(*m));
-	m->s = stacks_new();
+	m->s = stacks_new(NULL, 0);
 	m->r.start_ns = 1000;
 	m->r.end_ns = 1000 + 100 * PERIOD;
 	m->r.cpu_ns = cpu_ns;

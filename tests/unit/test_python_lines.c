@@ -1,6 +1,6 @@
 /* Line tables written out by hand from each version's description. What real compilers write is
  * compared in tests/oracle/python_lines.py. */
-#include "preload/sigsafe/cpython/lines.h"
+#include "format/code_lines.h"
 
 #include <stdint.h>
 #include <sys/mman.h>

@@ -1,4 +1,4 @@
-#include "preload/emit/route.h"
+#include "format/route.h"
 
 #include "tests/unit/tap.h"
 

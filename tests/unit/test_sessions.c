@@ -38,6 +38,7 @@ static void tls_unseen(void)
 
 static const struct track_callbacks callbacks = {
 	.began = began,
+	.head = nothing,
 	.resumed = nothing,
 	.paused = nothing,
 	.finished = finished,

@@ -27,7 +27,7 @@ static void stacks_come_back_as_they_went_in(void)
 	static uint64_t put[SAMPLES][DEPTH];
 	static size_t depths[SAMPLES];
 	uint64_t got[STACKS_DEPTH_MAX];
-	struct stacks *s = stacks_new();
+	struct stacks *s = stacks_new(NULL, 0);
 	int wrong = 0;
 
 	stacks_reset(s, 7);
@@ -49,7 +49,7 @@ static void stacks_come_back_as_they_went_in(void)
 
 static void common_callers_stand_once(void)
 {
-	struct stacks *s = stacks_new();
+	struct stacks *s = stacks_new(NULL, 0);
 	uint64_t a[] = { 1, 10, 20 }, b[] = { 2, 10, 20 };
 
 	stacks_add(s, a, 3, 0, 0);
@@ -62,7 +62,7 @@ static void common_callers_stand_once(void)
 
 static void a_reset_forgets_without_clearing(void)
 {
-	struct stacks *s = stacks_new();
+	struct stacks *s = stacks_new(NULL, 0);
 	uint64_t got[8], a[] = { 1, 2, 3 }, b[] = { 1, 9, 3 };
 
 	for (int round = 0; round < 1000; round++) {
@@ -77,7 +77,7 @@ static void a_reset_forgets_without_clearing(void)
 
 static void full_is_counted_not_written_over(void)
 {
-	struct stacks *s = stacks_new();
+	struct stacks *s = stacks_new(NULL, 0);
 	uint64_t key;
 	uint32_t added = 0;
 

@@ -57,8 +57,13 @@ static void pushed(unsigned n)
 	pushes += n;
 }
 
+static void head(struct request *r)
+{
+	(void)r;
+}
+
 static const struct track_callbacks callbacks = {
-	began, resumed, paused, finished, connection_abandoned, pipeline_dropped, pushed, tls_unseen,
+	began, head, resumed, paused, finished, connection_abandoned, pipeline_dropped, pushed, tls_unseen,
 };
 
 static int client, server;

@@ -25,6 +25,13 @@ static void began(struct request *r)
 	/* The path is not known yet when only the first bytes have come: told by serial alone. */
 	strncat(happened, "began; ", LOG_MAX - strlen(happened) - 1);
 }
+static unsigned heads;
+static char head_path[4096];
+static void head(struct request *r)
+{
+	heads++;
+	snprintf(head_path, sizeof(head_path), "%s", request_facts(r)->path);
+}
 static void resumed(struct request *r)
 {
 	note("resumed", r);
@@ -63,7 +70,7 @@ static void tls_unseen(void)
 }
 
 static const struct track_callbacks callbacks = {
-	began, resumed, paused, finished, connection_abandoned, pipeline_dropped, pushed, tls_unseen
+	began, head, resumed, paused, finished, connection_abandoned, pipeline_dropped, pushed, tls_unseen
 };
 
 static int listener, client, server;
@@ -101,6 +108,27 @@ static void close_all(void)
 	close(listener);
 	close(client);
 	track_wait_accept();
+}
+
+static void in(const char *text);
+static void out(const char *text);
+
+static void a_head_is_told_once_when_it_is_whole(void)
+{
+	connect_pair();
+	heads = 0;
+	in("GET /pie");
+	CHECK_INT(heads, 0);
+	in("ces HTTP/1.1\r\nHost: a\r\n");
+	CHECK_INT(heads, 0);
+	in("\r\n");
+	CHECK_INT(heads, 1);
+	CHECK_STR(head_path, "/pieces");
+	out("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+	out("ok");
+	CHECK_INT(heads, 1);
+	close_server();
+	close_all();
 }
 
 static void in(const char *text)
@@ -563,6 +591,7 @@ int main(void)
 		TAP_TEST(pipelined_requests_follow_each_other_without_a_read),
 		TAP_TEST(two_answers_in_one_write_end_two_requests),
 		TAP_TEST(a_deep_pipeline_is_dropped_and_counted),
+		TAP_TEST(a_head_is_told_once_when_it_is_whole),
 		TAP_TEST(heads_cut_at_every_byte_are_one_request),
 		TAP_TEST(a_body_left_unread_is_not_the_next_request),
 		TAP_TEST(interim_answers_do_not_end_it),

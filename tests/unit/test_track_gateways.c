@@ -35,6 +35,7 @@ static void pipeline_dropped(unsigned n)
 
 static const struct track_callbacks callbacks = {
 	.began = began,
+	.head = nothing,
 	.resumed = nothing,
 	.paused = nothing,
 	.finished = finished,

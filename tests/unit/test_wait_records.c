@@ -6,14 +6,15 @@ static struct waits *new_waits(void)
 {
 	struct waits *w = calloc(1, sizeof(*w));
 
-	waits_place(w, calloc(1, WAITS_BYTES));
+	waits_place(w, calloc(1, WAITS_SHARED_BYTES), calloc(1, WAITS_OWN_BYTES));
 	waits_reset(w);
 	return w;
 }
 
 static void free_waits(struct waits *w)
 {
-	free(w->records); /* all of its memory */
+	free(w->records);
+	free(w->index); /* all of its memory */
 	free(w);
 }
 

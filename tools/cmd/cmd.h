@@ -11,6 +11,7 @@ int cmd_ls(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_recover(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 
 #endif

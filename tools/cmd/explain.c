@@ -394,6 +394,34 @@ static void say_sure(struct explanation *e)
 	end(e, &s);
 }
 
+/* Requests whose process was killed in the middle, and where the first of them was then. */
+static void say_interrupted(struct explanation *e)
+{
+	const struct request *first = NULL;
+	struct sentence s;
+	unsigned n = 0;
+	FILE *out;
+
+	for (uint32_t i = 0; i < e->m->n_requests; i++) {
+		if (!e->m->requests[i].interrupted)
+			continue;
+		n++;
+		if (!first || (!*first->interrupted_in && *e->m->requests[i].interrupted_in))
+			first = &e->m->requests[i];
+	}
+	if (!n)
+		return;
+	out = begin(&s);
+	if (e->m->n_requests == 1)
+		fputs("The process was killed in the middle of it", out);
+	else
+		fprintf(out, "In the middle of %u of the requests the process was killed", n);
+	if (*first->interrupted_in)
+		fprintf(out, "%s in %s", n > 1 ? ", one of them" : ",", first->interrupted_in);
+	fputs("; what is known ends before that.", out);
+	end(e, &s);
+}
+
 static void say_caveats(struct explanation *e)
 {
 	const struct totals *t = &e->t;
@@ -455,6 +483,7 @@ static void explain(const struct model *m, bool json)
 	name_group(&e);
 	set_parts(&e);
 	say_parts(&e);
+	say_interrupted(&e);
 	say_line(&e);
 	say_loops(&e);
 	say_gil(&e);

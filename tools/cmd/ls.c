@@ -140,6 +140,7 @@ static json_t *to_json(const struct request *r)
 	json_object_set_new(o, "pid", json_integer(r->pid));
 	json_object_set_new(o, "tid", json_integer(r->tid));
 	json_object_set_new(o, "role", json_text(r->role));
+	json_object_set_new(o, "end", json_text(r->end));
 	return o;
 }
 
@@ -204,6 +205,8 @@ static void print_row(const struct request *r, const struct row *row, size_t rou
 	escape_print(stdout, r->file);
 	if (r->proxy)
 		printf("  (proxy)");
+	if (r->interrupted)
+		printf("  (interrupted)");
 	putchar('\n');
 }
 

@@ -27,6 +27,14 @@ static void print_one_request(const struct request *r)
 	printf("   %s   pid %d thread %d\n", figure_local_time(time, r->start_ns), r->pid, r->tid);
 	escape_print(stdout, r->file);
 	putchar('\n');
+	if (r->interrupted) {
+		printf("interrupted: its process was killed in the middle");
+		if (*r->interrupted_in) {
+			printf(", in ");
+			escape_print(stdout, r->interrupted_in);
+		}
+		putchar('\n');
+	}
 }
 
 /* ---- the wall time and its parts ---- */

@@ -140,7 +140,15 @@ struct wish {
 	const char *value; /* NULL: the option was not given */
 };
 
-enum { WISH_KEEP, WISH_FILTER, WISH_MAX_FILES, WISH_MAX_BYTES, WISHES };
+static int check_live(const struct options_spec *spec, const char *what, const char *text)
+{
+	if (*text == '/' || !strcmp(text, "off"))
+		return OPTIONS_GO_ON;
+	return options_usage_error(spec, "%s must be a directory's whole path, or off, not \"%s\"", what,
+				   text);
+}
+
+enum { WISH_KEEP, WISH_FILTER, WISH_MAX_FILES, WISH_MAX_BYTES, WISH_LIVE, WISHES };
 
 static int check_wishes(const struct options_spec *spec, const struct wish *wishes)
 {
@@ -193,6 +201,7 @@ int cmd_run(int argc, char **argv)
 		[WISH_FILTER] = { "--filter", ENV_FILTER, wishes_check_filter, NULL },
 		[WISH_MAX_FILES] = { "--max-files", ENV_MAX_FILES, check_max_files, NULL },
 		[WISH_MAX_BYTES] = { "--max-bytes", ENV_MAX_BYTES, check_max_bytes, NULL },
+		[WISH_LIVE] = { "--live", ENV_LIVE, check_live, NULL },
 	};
 	const struct option_row rows[] = {
 		{ OPTION_TEXT, 'o', "output", "DIR", &directory,
@@ -215,6 +224,9 @@ int cmd_run(int argc, char **argv)
 		  NULL, 0, ENV_MIN_MS_MAX },
 		{ OPTION_NUMBER, 0, "every", "N", &every, "As every=N among the rules of --keep.", NULL,
 		  1, INT_MAX },
+		{ OPTION_TEXT, 0, "live", "DIR|off", &wishes[WISH_LIVE].value,
+		  "Where the live files stand that reqprof recover reads, a tmpfs. Default /dev/shm.",
+		  NULL, 0, 0 },
 		{ OPTION_TEXT, 0, "max-files", "N", &wishes[WISH_MAX_FILES].value,
 		  "Most profiles the directory holds; the oldest go. 0: no limit; default 10000.", NULL,
 		  0, 0 },

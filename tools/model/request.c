@@ -170,6 +170,7 @@ int request_read(struct request *r, const struct profile_in *in, const char *fil
 		.exe = text(&f, PROFILE_KEY_EXE),
 		.traceparent = text(&f, PROFILE_KEY_TRACEPARENT),
 		.request_id = text(&f, PROFILE_KEY_REQUEST_ID),
+		.interrupted_in = text(&f, PROFILE_KEY_INSIDE),
 		.status = small(&f, PROFILE_KEY_STATUS),
 		.pid = small(&f, PROFILE_KEY_PID),
 		.tid = small(&f, PROFILE_KEY_TID),
@@ -188,6 +189,7 @@ int request_read(struct request *r, const struct profile_in *in, const char *fil
 	r->queued_ns = has(&f, PROFILE_KEY_QUEUED_NS) ? amount(&f, PROFILE_KEY_QUEUED_NS) : -1;
 	read_split(r, &f);
 	r->proxy = !strcmp(r->role, "proxy");
+	r->interrupted = !strcmp(r->end, PROFILE_END_INTERRUPTED);
 	free(f.buf);
 	return 0;
 }

@@ -17,7 +17,9 @@ struct request {
 	const char *id, *method, *path, *route, *role, *end;
 	const char *clock, *clock_why, *python, *protocol, *peer, *upstream, *exe;
 	const char *traceparent, *request_id;
+	const char *interrupted_in; /* the Python function that it was killed in */
 	bool proxy; /* role is proxy */
+	bool interrupted; /* the process was killed in the middle */
 	int status; /* 0: no response was seen */
 	int pid, tid, threads, rate;
 	int64_t start_ns; /* unix time */

@@ -7,7 +7,7 @@
 #define REQPROF_SIGSAFE_CPYTHON_V3_12_H
 
 #include "preload/sigsafe/cpython/layout.h"
-#include "preload/sigsafe/cpython/lines.h"
+#include "format/code_lines.h"
 
 static const struct cpython_layout cpython_3_12 = {
 	.minor = 12,

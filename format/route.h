@@ -1,6 +1,6 @@
 /* The route of a path: the same path with what only names one thing folded away (`/users/{id}`). */
-#ifndef REQPROF_EMIT_ROUTE_H
-#define REQPROF_EMIT_ROUTE_H
+#ifndef REQPROF_FORMAT_ROUTE_H
+#define REQPROF_FORMAT_ROUTE_H
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "preload/emit/file_name.h"
+#include "format/file_name.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Names of profile files: METHOD.path.with.dots.36ms.1795446911.8368-42.pprof */
-#ifndef REQPROF_EMIT_FILE_NAME_H
-#define REQPROF_EMIT_FILE_NAME_H
+#ifndef REQPROF_FORMAT_FILE_NAME_H
+#define REQPROF_FORMAT_FILE_NAME_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "preload/sigsafe/cpython/lines.h"
+#include "format/code_lines.h"
 
 #include <stdbool.h>
 

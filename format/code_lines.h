@@ -2,8 +2,8 @@
  * CPython's line tables: which source line belongs to an instruction. Pure functions over the
  * table's bytes, which may be anything: a damaged table gives a wrong line, never a bad read.
  */
-#ifndef REQPROF_SIGSAFE_CPYTHON_LINES_H
-#define REQPROF_SIGSAFE_CPYTHON_LINES_H
+#ifndef REQPROF_FORMAT_CODE_LINES_H
+#define REQPROF_FORMAT_CODE_LINES_H
 
 #include <stddef.h>
 #include <stdint.h>

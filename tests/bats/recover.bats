@@ -1,0 +1,335 @@
+# Processes that are killed in the middle of a request: `reqprof recover` writes its profile.
+load helpers
+
+setup() {
+	use_profiles
+	port=$(free_port)
+	mounted=
+	cgroup=
+}
+teardown() {
+	reap
+	[ -z "$mounted" ] || umount -l "$mounted"
+	[ -z "$cgroup" ] || rmdir "$cgroup"
+}
+
+# serve [WORD...]: one gunicorn worker, which its master replaces when it is gone.
+serve() {
+	requires gunicorn
+	spawn server "${preload[@]}" "$@" gunicorn --chdir "$TESTS/apps" -w 1 --timeout 600 \
+		-b "127.0.0.1:$port" interrupted:application
+	server_up server "$port"
+}
+# ask PATH: a request that nobody answers.
+ask() { curl -s --max-time 120 "http://127.0.0.1:$port$1" >/dev/null 2>&1 3>&- & }
+worker() { get /ok; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+# kernel_stat PID: in which state it is, and its CPU time in ticks.
+kernel_stat() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print $1, $12 + $13 }'; }
+burnt() { # PID TICKS
+	local ticks
+	ticks=$(kernel_stat "$1" | cut -d' ' -f2)
+	[ "$ticks" -ge "$2" ]
+}
+is_sleeping_in_a_request() { # PID: it has read a request, and nothing is runnable
+	[ "$(kernel_stat "$1" | cut -d' ' -f1)" = S ] && [ "$(connections)" -ge 1 ]
+}
+connections() { ss -Htn state established "sport = :$port" | wc -l; }
+# recovered FUNCTION: the one profile that is interrupted says so, with this function.
+interrupted() { all_facts | jq -c 'select(.["reqprof.end"] == "interrupted")'; }
+recovered() {
+	is 1 "$(interrupted | wc -l)" "interrupted profiles:"
+	interrupted | jq -e --arg f "$1" '.["reqprof.interrupted_in"] | startswith($f + " (")' >/dev/null || {
+		interrupted | jq '.["reqprof.interrupted_in"]' >&2
+		return 1
+	}
+	interrupted | jq -e '.["http.response.status_code"] == null' >/dev/null
+	reported "$1"
+}
+# reported FUNCTION: it is in the stacks that reqprof shows.
+reported() {
+	"$REQPROF" export -f collapsed "$profiles" >"$BATS_TEST_TMPDIR/stacks"
+	grep -q ";$1 (" "$BATS_TEST_TMPDIR/stacks"
+}
+
+@test "killed while it computes: the profile says in which function, and all that was sampled" {
+	requires perf
+	serve
+	local pid
+	pid=$(worker)
+	ask /burn
+	retry burnt "$pid" 50
+	kill -KILL "$pid"
+	retry gone "$pid"
+	run -0 "$REQPROF" recover "$profiles"
+	[[ ${lines[0]} == "GET /burn  interrupted after "*" in burn"* ]]
+	[[ $output == *"1 request recovered from 1 ended process"* ]]
+	interrupted | jq -e '.["reqprof.samples"] > 200 and .["url.path"] == "/burn" and
+		.["process.pid"] == '"$pid"' and .["reqprof.user_ns"] > 2e8' >/dev/null
+	reported burns_for_ever
+	# Once: nothing is left to recover, and the profile stays as it is.
+	is "" "$(live_files dead)"
+	run -0 "$REQPROF" recover "$profiles"
+	[[ $output == "0 requests recovered from 0 ended processes"* ]]
+	is 1 "$(interrupted | wc -l)"
+}
+
+@test "killed while it sleeps: the profile says where" {
+	serve
+	local pid
+	pid=$(worker)
+	ask /sleep
+	retry is_sleeping_in_a_request "$pid"
+	# It has taken its request up by then, but may not have come to its sleep.
+	sleep_is_known() { "$REQPROF" recover -n "$profiles" >/dev/null; grep -q nanosleep "/proc/$pid/wchan" "/proc/$pid/stack" 2>/dev/null || [ "$(cut -d' ' -f1 "/proc/$pid/syscall")" -eq 230 ]; }
+	retry sleep_is_known
+	kill -KILL "$pid"
+	retry gone "$pid"
+	run -0 "$REQPROF" recover "$profiles"
+	recovered sleeps_for_ever
+	run -0 "$REQPROF" explain "$profiles"/GET.sleep.*
+	[[ $output == *"killed in the middle of it, in sleeps_for_ever ("*interrupted.py:*")"* ]]
+	run -0 "$REQPROF" ls "$profiles"
+	[[ $output == *"(interrupted)"* ]]
+}
+
+@test "killed while it waits for a peer: the profile says where" {
+	requires perf
+	serve
+	local pid
+	pid=$(worker)
+	ask /peer
+	peer_is_waited_for() { [ "$(cut -d' ' -f1 "/proc/$pid/syscall")" -eq 45 ]; }
+	retry peer_is_waited_for
+	kill -KILL "$pid"
+	retry gone "$pid"
+	run -0 "$REQPROF" recover "$profiles"
+	recovered waits_for_a_peer
+}
+
+@test "a crash (SIGSEGV): the profile says in which function" {
+	requires perf
+	serve
+	local pid
+	pid=$(worker)
+	ask /crash
+	retry gone "$pid"
+	run -0 "$REQPROF" recover "$profiles"
+	is 1 "$(interrupted | wc -l)"
+	reported crashes
+}
+
+@test "uwsgi's harakiri: the worker's request is recovered while the server runs on" {
+	requires uwsgi
+	spawn server "${preload[@]}" uwsgi --plugins python3 --http-socket "127.0.0.1:$port" --master \
+		--processes 2 --harakiri 1 --chdir "$TESTS/apps" --wsgi-file interrupted.py --die-on-term
+	server_up server "$port"
+	worker
+	ask /sleep
+	harakiri_done() { grep -q 'DAMN ! worker.*died, killed by signal 9' "$BATS_TEST_TMPDIR/server.log"; }
+	retry harakiri_done
+	worker
+	run -0 "$REQPROF" recover "$profiles"
+	recovered sleeps_for_ever
+	# Those that run are left alone, and go on.
+	[[ $output == *"running process"*"left alone"* ]]
+	worker
+	local written
+	written=$(profile_count)
+	stop "$server_pid"
+	run -0 "$REQPROF" recover "$profiles"
+	is "$written" "$(profile_count)"
+	is "" "$(live_files)"
+}
+
+@test "killed for want of memory: the profile says in which function" {
+	requires perf
+	[ "$(id -u)" -eq 0 ] || skip "memory limits need root"
+	if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+		cgroup=/sys/fs/cgroup/reqprof-test-$$
+		mkdir "$cgroup" 2>/dev/null || { cgroup=; skip "no control groups here"; }
+		echo 100M 2>/dev/null >"$cgroup/memory.max" || skip "no memory limits here"
+		echo 0 2>/dev/null >"$cgroup/memory.swap.max" || true
+	else
+		cgroup=/sys/fs/cgroup/memory/reqprof-test-$$
+		mkdir "$cgroup" 2>/dev/null || { cgroup=; skip "no control groups here"; }
+		echo 100M 2>/dev/null >"$cgroup/memory.limit_in_bytes" || skip "no memory limits here"
+		echo 100M 2>/dev/null >"$cgroup/memory.memsw.limit_in_bytes" || true
+	fi
+	serve
+	local pid
+	pid=$(worker)
+	echo "$pid" >"$cgroup/cgroup.procs"
+	ask /memory
+	retry gone "$pid"
+	run -0 "$REQPROF" recover "$profiles"
+	recovered takes_all_memory
+}
+
+@test "a child forked in the middle of a request has no part in it" {
+	serve
+	local pid
+	pid=$(worker)
+	ask /forked/burn
+	retry burnt "$pid" 20
+	kill -KILL "$pid"
+	retry gone "$pid"
+	run -0 "$REQPROF" recover "$profiles"
+	[[ $output == *"1 request recovered from 1 ended process"* ]]
+	is 1 "$(interrupted | wc -l)"
+}
+
+@test "before the first request there is no live file, then one with mode 0600, at the end none" {
+	spawn server "${preload[@]}" "$PROGRAMS/threaded_server" "$port" accept 1
+	server_up server "$port"
+	is "" "$(live_files)"
+	get /r1/1 >/dev/null
+	retry has_profiles 1
+	is 1 "$(live_files | wc -l)"
+	is 600 "$(stat -c %a "$(live_files)")"
+	# Some pages of it are used, most of it is not there.
+	[ "$(stat -c %b "$(live_files)")" -lt 1024 ]
+	get /quit >/dev/null 2>&1 || true
+	stop "$server_pid" KILL
+	# Killed with no open request: the next process of the user clears it away.
+	is 1 "$(live_files | wc -l)"
+	port=$(free_port)
+	serve
+	worker
+	is 1 "$(live_files | wc -l)"
+	# The master alone, which ends its workers: two signals end one without its say.
+	kill "$server_pid"
+	retry gone "$server_pid"
+	is "" "$(live_files)"
+}
+
+@test "of many that nobody recovered, the oldest goes" {
+	mkdir "$profiles"
+	local file i
+	spawn server "${preload[@]}" "$PROGRAMS/threaded_server" "$port" accept 1
+	server_up server "$port"
+	get /r1/1 >/dev/null
+	retry has_profiles 1
+	file=$(live_files)
+	stop "$server_pid" KILL
+	for i in $(seq 17); do
+		# As of other processes that are gone, with a request each.
+		cp --sparse=always "$file" "/dev/shm/reqprof-live.$server_pid.$i.7"
+		printf '\001' | dd of="/dev/shm/reqprof-live.$server_pid.$i.7" bs=1 seek="$((OPEN_AT))" conv=notrunc 2>/dev/null
+	done
+	port=$(free_port)
+	spawn next "${preload[@]}" "$PROGRAMS/threaded_server" "$port" accept 1
+	server_up next "$port"
+	get /r1/1 >/dev/null
+	# The first is gone, and the one without a request; the others stay.
+	is "" "$(ls "$file" "/dev/shm/reqprof-live.$server_pid.1.7" 2>/dev/null)"
+	is 16 "$(live_files dead | wc -l)"
+}
+OPEN_AT=84 # of struct live_head's `open` (format/live.h)
+
+@test "REQPROF_LIVE=off: no live file; a directory on a disk is refused, and counted" {
+	preload+=("REQPROF_LIVE=off")
+	spawn server "${preload[@]}" "$PROGRAMS/threaded_server" "$port" accept 1
+	server_up server "$port"
+	get /r1/1 >/dev/null
+	retry has_profiles 1
+	is "" "$(live_files)"
+	is 0 "$("$REQPROF" ctl "$profiles" status --json | jq .totals.live_refused)"
+	stop "$server_pid"
+	[ "$(stat -fc %T "$BATS_TEST_TMPDIR")" != tmpfs ] || skip "the temporary directory is in memory"
+	port=$(free_port)
+	spawn server "${preload[@]}" "REQPROF_LIVE=$BATS_TEST_TMPDIR" "$PROGRAMS/threaded_server" "$port" accept 1
+	server_up server "$port"
+	get /r1/1 >/dev/null
+	retry has_profiles 2
+	is "" "$(find "$BATS_TEST_TMPDIR" -name 'reqprof-live.*')"
+	is 1 "$("$REQPROF" ctl "$profiles" status --json | jq .totals.live_refused)"
+}
+
+# live_disk SIZE: live files stand on a tmpfs of so many bytes.
+live_disk() {
+	[ "$(id -u)" -eq 0 ] || skip "mounting needs root"
+	export REQPROF_LIVE=$BATS_TEST_TMPDIR/live
+	mkdir "$REQPROF_LIVE"
+	mount -t tmpfs -o "size=$1" none "$REQPROF_LIVE" 2>/dev/null || skip "mounting is not permitted"
+	mounted=$REQPROF_LIVE
+}
+
+@test "a full memory file system: the server serves, and nothing is lost from its profiles" {
+	requires perf
+	local size
+	for size in 4k 24k 48k 96k; do
+		profiles=$BATS_TEST_TMPDIR/profiles-$size
+		use_profiles "$profiles"
+		live_disk "$size"
+		port=$(free_port)
+		spawn server "${preload[@]}" "$PROGRAMS/asker" "$port"
+		server_up server "$port"
+		get /eintr >"$BATS_TEST_TMPDIR/answer"
+		get /mask >>"$BATS_TEST_TMPDIR/answer"
+		settle "$server_pid" 2
+		is "" "$(cat "$BATS_TEST_TMPDIR/server.log")"
+		all_facts | jq -se 'any(.["reqprof.samples"] > 60) and all(.["reqprof.lost.buffer_full"] == null)' >/dev/null
+		umount "$mounted"
+		rmdir "$mounted"
+		mounted=
+	done
+}
+
+@test "a kernel that cannot make memory ready on demand: interrupted requests are recovered" {
+	requires perf
+	serve "$PROGRAMS/deny_syscall" 28 1 # madvise
+	local pid
+	pid=$(worker)
+	ask /burn
+	retry burnt "$pid" 50
+	kill -KILL "$pid"
+	retry gone "$pid"
+	run -0 "$REQPROF" recover "$profiles"
+	interrupted | jq -e '.["reqprof.samples"] > 200' >/dev/null
+	reported burns_for_ever
+}
+
+@test "damaged live files: a message with the byte, status 3, and the others are recovered" {
+	requires perf
+	serve
+	local pid file
+	pid=$(worker)
+	ask /burn
+	retry burnt "$pid" 20
+	kill -KILL "$pid"
+	retry gone "$pid"
+	file=$(live_files dead)
+	cp --sparse=always "$file" "$BATS_TEST_TMPDIR/whole"
+	# Cut short, and with another magic; the whole one stays beside them.
+	cp --sparse=always "$file" /dev/shm/reqprof-live.1.1.1-damaged
+	truncate -s 9000 /dev/shm/reqprof-live.1.1.1-damaged
+	cp --sparse=always "$file" /dev/shm/reqprof-live.1.1.2-damaged
+	printf 'X' | dd of=/dev/shm/reqprof-live.1.1.2-damaged bs=1 conv=notrunc 2>/dev/null
+	run -3 "$REQPROF" recover "$profiles"
+	rm -f /dev/shm/reqprof-live.1.1.?-damaged
+	[[ $output == *"1.1.1-damaged: unreadable at byte "*": it is cut short"* ]]
+	[[ $output == *"1.1.2-damaged: unreadable at byte 0: it is no live file"* ]]
+	is 1 "$(interrupted | wc -l)"
+}
+
+@test "another user's live file is neither read nor removed, though it claims the directory" {
+	[ "$(id -u)" -eq 0 ] || skip "becoming two users needs root"
+	mkdir "$profiles"
+	chown 54321 "$profiles"
+	local file=/dev/shm/reqprof-live.1.1.3-foreign
+	spawn server "${preload[@]}" "$PROGRAMS/threaded_server" "$port" accept 1
+	server_up server "$port"
+	get /r1/1 >/dev/null
+	retry has_profiles 1
+	cp --sparse=always "$(live_files)" "$file"
+	chown 54322 "$file"
+	printf 'X' | dd of="$file" bs=1 conv=notrunc 2>/dev/null
+	run "$REQPROF" recover "$profiles"
+	local kept
+	kept=$(ls "$file")
+	rm -f "$file"
+	is 0 "$status"
+	is "$file" "$kept"
+	[[ $output != *foreign* ]]
+}
