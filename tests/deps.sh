@@ -17,7 +17,7 @@ PACKAGES="
 	linux-perf libgoogle-perftools4 python3-yappi python3-flask
 	postgresql-15 python3-psycopg2
 	nghttp2-client nghttp2-server python3-hypercorn apache2
-	openssl python3-uvicorn python3-uvloop
+	uwsgi-plugin-gevent-python3 openssl python3-uvicorn python3-uvloop
 	libpython3.11-testsuite libfaketime libjemalloc2 eatmydata gdb php-cli
 	php-fpm php-cgi lighttpd apache2 libapache2-mod-wsgi-py3 tomcat10 puma unicorn starman python3-websockets
 "
