@@ -14,6 +14,7 @@ WERROR ?= 1
 SAN ?=
 FUZZ_SECONDS ?= 60
 STRESS_SECONDS ?= 2
+EINTR_SECONDS ?= 600
 ROWS ?=
 BENCH ?=
 PKG_CONFIG ?= pkg-config
@@ -65,7 +66,7 @@ MAN1 := $(sort $(wildcard man/*.1))
 MAN5 := $(sort $(wildcard man/*.5))
 MAN7 := $(sort $(wildcard man/*.7))
 
-.PHONY: all help deps demo check check-unit check-bats check-lint check-pythons check-suites fuzz fuzz-build bench bench-build bench-counts install uninstall clean programs unit
+.PHONY: all help deps demo check check-unit check-bats check-lint check-eintr check-pythons check-suites fuzz fuzz-build bench bench-build bench-counts install uninstall clean programs unit
 all: $(B)/libreqprof.so $(B)/reqprof
 
 help:
@@ -75,6 +76,7 @@ help:
 	@echo 'make check      all tests; ends with "N passed, N failed"'
 	@echo 'make check-unit / check-bats / check-lint    one part of them (BATS="tests/bats/ls.bats" for one file)'
 	@echo 'make check-suites   other projects'"'"' own tests, bare and preloaded; the quick ones, or SUITES=full'
+	@echo 'make check-eintr    no call is interrupted in an hour (EINTR_SECONDS=600 for each of six servers)'
 	@echo 'make check-pythons   stacks of every CPython that can be had (STRESS_SECONDS=2 of signals for each)'
 	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench      speed, as ratios measured in one run (ROWS="placement nginx" for some; BENCH="--readme README.md", --json, --svg, --quick)'
@@ -174,6 +176,9 @@ check-unit: all unit
 	@tests/run unit
 check-bats: all programs bench-build
 	@tests/run bats $(BATS)
+# Ten minutes of each server that says what was interrupted, at ten times the usual rate.
+check-eintr: all programs
+	@EINTR_SECONDS=$(EINTR_SECONDS) FILE_SECONDS=$$((6 * ($(EINTR_SECONDS) + 120))) tests/run bats tests/bats/eintr.bats
 check-pythons: all
 	@STRESS_SECONDS=$(STRESS_SECONDS) tests/run pythons
 check-lint: all

@@ -115,7 +115,7 @@ enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, P
 #define PROFILE_KEY_KERNEL_SAMPLES "reqprof.kernel_samples" /* number of stacks taken in the kernel; absent: 0 */
 #define PROFILE_KEY_KERNEL_RATE "reqprof.kernel_rate" /* those per second of kernel time; absent: not sampled */
 #define PROFILE_KEY_KERNEL_WHY "reqprof.kernel_why" /* why not: off, or the call and error that decided it */
-#define PROFILE_KEY_PYTHON "reqprof.python"         /* 3.11.2, none, or unsupported: REASON */
+#define PROFILE_KEY_PYTHON "reqprof.python"         /* 3.11.2, 3.13.5 free-threaded, none, or unsupported 3.7.2: REASON */
 #define PROFILE_KEY_THREADS "reqprof.threads"       /* how many threads worked for the request */
 #define PROFILE_KEY_CHILDREN "reqprof.children"     /* processes that its threads started; absent: 0 */
 #define PROFILE_KEY_CHILDREN_STARTED "reqprof.children_started" /* the first of them: "PID:NAME PID:NAME"; PID 0, NAME empty: not known */

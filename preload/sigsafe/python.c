@@ -79,6 +79,8 @@ static void answer_describe(struct answer *answer, const char *reason)
 	if (answer->state == RUNTIME_UNSUPPORTED) {
 		write_text(&to, ": ");
 		write_text(&to, reason);
+	} else if (answer->runtime.layout->object.references) {
+		write_text(&to, " free-threaded");
 	}
 }
 

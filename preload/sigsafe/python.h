@@ -37,7 +37,7 @@ void python_find(void);
  * python_walk now may go on for a moment. */
 void python_withdraw(void);
 
-/* "3.11.2", "none", or "unsupported 3.7" with the reason; static storage, never NULL. */
+/* "3.11.2", "3.13.5 free-threaded", "none", or "unsupported 3.7" with the reason; static storage, never NULL. */
 const char *python_version(void);
 
 /* What a thread remembers between samples. Zero means nothing yet. One per thread, handler only. */

@@ -1,11 +1,13 @@
 """A WSGI application whose requests spend their CPU time in the kernel.
 
 /read/N: N reads of a megabyte of /dev/zero. /stat/N: N thousand times stat. /random/N: one system call
-for N megabytes of random bytes. /user/N: N ms of Python, for comparison. Answers are JSON: the CPU time, in
-nanoseconds, that the kernel counted for the thread, and of it in the kernel.
+for N megabytes of random bytes. /touch/N: N fresh pages of memory. /user/N: N ms of Python, for
+comparison. Answers are JSON, of what the kernel counted for the thread: CPU time and that in the kernel, time
+in which it was ready to run and no CPU was free, all in nanoseconds; and page faults.
 """
 
 import json
+import mmap
 import os
 import resource
 import time
@@ -32,18 +34,30 @@ def users(count):
         sum(range(20000))
 
 
-def in_kernel():
-    return resource.getrusage(resource.RUSAGE_THREAD).ru_stime
+def touches(count):
+    with mmap.mmap(-1, 4096 * count) as memory:
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
+        for page in range(count):
+            memory[4096 * page] = 1
+
+
+def counted():
+    used = resource.getrusage(resource.RUSAGE_THREAD)
+    with open("/proc/thread-self/schedstat") as file:
+        queued = int(file.read().split()[1])
+    return {"cpu_ns": time.thread_time_ns(), "kernel_ns": round(used.ru_stime * 1e9),
+            "queued_ns": queued, "faults": used.ru_minflt + used.ru_majflt}
 
 
 def application(environ, start_response):
     what, _, count = environ["PATH_INFO"].strip("/").partition("/")
-    work = {"read": reads, "stat": stats, "random": randoms, "user": users}.get(what)
-    cpu, kernel = time.thread_time(), in_kernel()
+    work = {"read": reads, "stat": stats, "random": randoms, "touch": touches,
+            "user": users}.get(what)
+    before = counted()
     if work:
         work(int(count))
-    answer = {"cpu_ns": round((time.thread_time() - cpu) * 1e9),
-              "kernel_ns": round((in_kernel() - kernel) * 1e9)}
+    after = counted()
+    answer = {key: after[key] - before[key] for key in after}
     body = json.dumps(answer).encode() + b"\n"
     start_response("200 OK", [("Content-Type", "application/json"),
                               ("Content-Length", str(len(body)))])

@@ -175,3 +175,21 @@ refused() { # WHY COUNTER WORD...
 	grep -q '\[kernel.kallsyms+0xffffffff' "$BATS_TEST_TMPDIR/report"
 	grep -q 'kernel.kallsyms.*may not read' "$BATS_TEST_TMPDIR/said"
 }
+
+@test "page faults, times taken off the CPU, and time ready to run are what the kernel counts" {
+	[ -r /proc/thread-self/schedstat ] || skip "this kernel keeps no schedstats"
+	requires taskset
+	# Together with another that never sleeps, on one CPU.
+	spawn rival taskset -c 0 sh -c 'while :; do :; done'
+	serve taskset -c 0 "${preload[@]}"
+	get /touch/1 >/dev/null
+	get /touch/3000 >"$BATS_TEST_TMPDIR/touch"
+	get /user/200 >"$BATS_TEST_TMPDIR/user"
+	settle "$server_pid" 3
+	facts "$profiles"/GET.touch.3000.* | jq -e --slurpfile app "$BATS_TEST_TMPDIR/touch" '
+		{seen: .["reqprof.page_faults"], app: $app[0].faults},
+		(.["reqprof.page_faults"] >= $app[0].faults and .["reqprof.page_faults"] < $app[0].faults + 1000 and $app[0].faults > 2900)'
+	facts "$profiles"/GET.user.* | jq -e --slurpfile app "$BATS_TEST_TMPDIR/user" '
+		{seen: .["reqprof.runnable_ns"], app: $app[0].queued_ns},
+		(.["reqprof.runnable_ns"] > 0.9 * $app[0].queued_ns and $app[0].queued_ns > 50000000 and .["reqprof.preempted"] > 5)'
+}

@@ -184,6 +184,17 @@ has() {
 	run -2 "$REQPROF" export -f firefox --type cpu "$made"
 }
 
+@test "of a free-threaded Python it is said that there is no GIL, unless it was waited for" {
+	make_profile -o "$one" --fact 'reqprof.python=3.13.5 free-threaded' --stack '10 /srv/app.py:1:app:6'
+	run -0 "$REQPROF" report "$one"
+	has "free-threaded Python in 1 request: there is no GIL to wait for"
+	run -0 "$REQPROF" explain "$one"
+	has "Python is free-threaded here: there is no GIL to wait for."
+	make_profile -o "$one" --fact 'reqprof.python=3.13.5 free-threaded' --stack '10 /srv/app.py:1:app:6' --wait '90|GIL||at=0|'
+	run -0 "$REQPROF" report "$one"
+	[[ $output != *"no GIL"* ]]
+}
+
 @test "pprof keeps the labels of waits" {
 	requires go
 	export PPROF_TMPDIR=$BATS_TEST_TMPDIR HOME=$BATS_TEST_TMPDIR GOFLAGS=-mod=mod

@@ -356,6 +356,11 @@ static void say_gil(struct explanation *e)
 		}
 		fputs(named ? "." : "; who held it is not known.", out);
 		end(e, &s);
+	} else if (e->t.gil_free && !e->t.gil_ns) {
+		struct sentence s;
+
+		fputs("Python is free-threaded here: there is no GIL to wait for.", begin(&s));
+		end(e, &s);
 	}
 	free(holders);
 	json_object_set_new(e->json, "gil_holders", array);

@@ -266,6 +266,9 @@ static void print_caveats(const struct totals *t)
 	if (t->waits_off)
 		printf("  waits of %u request%s were not measured: they are unaccounted\n",
 		       t->waits_off, plural(t->waits_off));
+	if (t->gil_free && !t->gil_ns)
+		printf("  free-threaded Python in %u request%s: there is no GIL to wait for\n",
+		       t->gil_free, plural(t->gil_free));
 	if (t->overlap_ns)
 		printf("  several threads worked at a time in %u request%s: %s more than the wall time, scaled to fit\n",
 		       t->overlapped, plural(t->overlapped),

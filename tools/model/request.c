@@ -188,6 +188,7 @@ int request_read(struct request *r, const struct profile_in *in, const char *fil
 	};
 	r->queued_ns = has(&f, PROFILE_KEY_QUEUED_NS) ? amount(&f, PROFILE_KEY_QUEUED_NS) : -1;
 	read_split(r, &f);
+	r->gil_free = strstr(r->python, "free-threaded") != NULL;
 	r->proxy = !strcmp(r->role, "proxy");
 	r->interrupted = !strcmp(r->end, PROFILE_END_INTERRUPTED);
 	free(f.buf);

@@ -35,6 +35,7 @@ struct request {
 	int64_t wait_count, round_trips, faults, major_faults, preempted;
 	int64_t children, threads_started; /* by the request */
 	const char *children_started; /* "PID:NAME PID:NAME", the first of them */
+	bool gil_free; /* its Python is built without the GIL */
 	const char *kernel_why; /* its time in the kernel was not sampled; "" it was, or that is not known */
 	bool waits_off;	     /* waits were not measured: they are in rest_ns */
 	bool runnable_known; /* the kernel told the run-queue delay */

@@ -62,6 +62,7 @@ static void add_request(const struct model *m, const bool *python, const struct 
 	t->preempted += r->preempted;
 	t->children += r->children;
 	t->threads_started += r->threads_started;
+	t->gil_free += r->gil_free;
 	if (r->queued_ns >= 0) {
 		t->queued_ns += r->queued_ns;
 		t->queued++;

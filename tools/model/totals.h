@@ -31,6 +31,7 @@ struct totals {
 	int64_t wait_count, round_trips;
 	int64_t faults, major_faults, preempted;
 	int64_t children, threads_started;
+	uint32_t gil_free;    /* requests whose Python is built without the GIL */
 	int64_t queued_ns;
 	uint32_t queued;      /* requests of which queued_ns is known */
 	uint32_t waits_off;   /* requests whose waits were not measured */
