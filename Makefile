@@ -136,7 +136,9 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c $(B)/libpure-fuzz.a
 $(B)/tests/programs/%: tests/programs/%.c
 	@mkdir -p $(@D)
 	$(call say,PROGRAM,$@)
-	$(Q)$(CC) -O2 -g $(BASE_FLAGS) -MMD -MP $< -o $@ -ldl -lpthread -lm
+	$(Q)$(CC) -O2 -g $(BASE_FLAGS) -MMD -MP $< -o $@ $(PROGRAM_LIBS) -ldl -lpthread -lm
+# Without its development package, which nothing else needs.
+$(B)/tests/programs/conform_tls: PROGRAM_LIBS = -l:libssl.so.3 -l:libcrypto.so.3
 
 # For the bench alone: the library with a handler that does nothing, what a file costs at least.
 FLOOR_OBJ = $(filter-out $(B)/lib/preload/sigsafe/handler.o,$(LIB_OBJ)) $(B)/bench/empty_handler.o

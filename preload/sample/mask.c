@@ -15,6 +15,7 @@ enum mask_state {
 static __thread uint8_t state; /* enum mask_state */
 static __thread bool host_blocks;
 static __thread uint64_t seen; /* the kernel's mask after the last change that we saw */
+static __thread bool held;     /* our bit is in the kernel's, and we put it there */
 
 static uint64_t mask_bit(void)
 {
@@ -31,10 +32,17 @@ static bool mask_neighbours(uint64_t now)
 	return ((now | mask_bit()) & realtime) == realtime;
 }
 
+/* Without what we hold back ourselves. */
+static uint64_t mask_without_held(uint64_t now)
+{
+	return held && state == MASK_WATCHED ? now & ~mask_bit() : now;
+}
+
 bool mask_host_blocks(uint64_t now)
 {
 	uint64_t bit = mask_bit();
 
+	now = mask_without_held(now);
 	if (!bit || state == MASK_PLAIN || state == MASK_GIVEN_UP)
 		return now & bit;
 	if (state == MASK_FRESH)
@@ -78,6 +86,7 @@ void mask_changed(int how, uint64_t now, uint64_t set, uint64_t wanted)
 	if (state != MASK_WATCHED)
 		return;
 	set &= ~never;
+	now = mask_without_held(now);
 	seen = how == SIG_SETMASK ? set : how == SIG_BLOCK ? now | set : now & ~set;
 	host_blocks = wanted;
 }
@@ -88,6 +97,7 @@ bool mask_watch(void)
 
 	if (!bit || state == MASK_GIVEN_UP)
 		return false;
+	held = false;
 	if (raw_sigprocmask(SIG_UNBLOCK, &bit, &now) < 0)
 		return false;
 	host_blocks = mask_host_blocks(now);
@@ -99,6 +109,24 @@ bool mask_watch(void)
 bool mask_given_up(void)
 {
 	return state == MASK_GIVEN_UP;
+}
+
+bool mask_hold(void)
+{
+	uint64_t bit = mask_bit();
+	bool before = held;
+
+	held = true;
+	raw_sigprocmask(SIG_BLOCK, &bit, NULL);
+	return before;
+}
+
+void mask_release(bool before)
+{
+	uint64_t bit = mask_bit();
+
+	raw_sigprocmask(SIG_UNBLOCK, &bit, NULL);
+	held = before;
 }
 
 void mask_give_up(uint64_t *interrupted)

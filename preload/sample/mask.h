@@ -25,6 +25,13 @@ bool mask_host_blocks(uint64_t now);
 uint64_t mask_wanted(int how, uint64_t now, uint64_t *set);
 void mask_changed(int how, uint64_t now, uint64_t set, uint64_t wanted);
 
+/*
+ * Blocks our signal for a while on a thread that is watched; handlers of the host's that come meanwhile,
+ * and its clean-up when the thread is cancelled, do not read it back. Gives what mask_release wants.
+ */
+bool mask_hold(void);
+void mask_release(bool before);
+
 /* The host sent itself our signal and blocks it: from now on it is really blocked, in *interrupted too. */
 void mask_give_up(uint64_t *interrupted);
 

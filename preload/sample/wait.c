@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "preload/sample/mask.h"
 #include "preload/sample/sample.h"
 #include "preload/sample/signal.h"
 #include "preload/sigsafe/peek.h"
@@ -27,20 +28,13 @@ static bool wait_ticks_in_kernel(const struct sample_thread *thread)
 	return thread && thread->handler.target && thread->clock.kind == CLOCK_THREAD_TIMER;
 }
 
-static void wait_hold(int how)
-{
-	uint64_t bit = UINT64_C(1) << (signal_number() - 1);
-
-	raw_sigprocmask(how, &bit, NULL);
-}
-
 void wait_begin(struct wait *w, bool mask)
 {
 	const struct sample_thread *thread = sample_thread_self();
 
 	w->held = !mask && wait_ticks_in_kernel(thread);
 	if (w->held)
-		wait_hold(SIG_BLOCK);
+		w->held_before = mask_hold();
 	w->looked = false;
 	w->target = thread->handler.waits ? thread->handler.target : NULL;
 	if (!w->target)
@@ -84,7 +78,7 @@ bool wait_end(struct wait *w)
 	struct sample_thread *thread = sample_thread_self();
 
 	if (w->held)
-		wait_hold(SIG_UNBLOCK);
+		mask_release(w->held_before);
 	if (!w->target)
 		return false;
 	/* The host may have left the request in a signal handler of its own. */

@@ -21,6 +21,7 @@
 struct wait {
 	struct stacks *target; /* NULL: not timed */
 	bool held;	       /* our signal is blocked meanwhile */
+	bool held_before;      /* for mask_release */
 	bool looked;	       /* the stack was taken before the call: node, flags */
 	uint32_t node, flags;
 	uint64_t start_ns, end_ns, off_ns;

@@ -28,8 +28,21 @@ same() {
 @test "files at offsets, file locks" { same conform_file; }
 @test "waiting for descriptors, time and names" { same conform_wait; }
 @test "descriptors made, copied, connected and closed" { same conform_socket 2; }
+@test "children, commands, ends, modules, vfork" { same conform_process; }
+@test "cancelling a thread in each call that waits" { same conform_cancel; }
+@test "OpenSSL, reading and writing" { same conform_tls; }
 
 @test "each of the programs above is run" {
 	diff <(grep -oE 'same conform_[a-z0-9_]+' "$BATS_TEST_FILENAME" | sed 's/same //' | sort) \
 		<(basename -s .c "$TESTS"/programs/conform_*.c | sort)
+}
+
+@test "every function of the hook table has a case" {
+	local program
+	for program in "$TESTS"/programs/conform_*.c; do
+		program=$(basename "$program" .c)
+		[ -s "$BATS_FILE_TMPDIR/$program.cases" ] ||
+			"$PROGRAMS/$program" 2>&1 | grep '^==' >"$BATS_FILE_TMPDIR/$program.cases"
+	done
+	is "" "$(comm -23 <(table) <(cut -d' ' -f2 "$BATS_FILE_TMPDIR"/*.cases | sort -u) | xargs)" "no case for:"
 }

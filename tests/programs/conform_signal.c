@@ -145,6 +145,7 @@ static void actions(void)
 		show("hold", sighold(numbers[i]));
 		say_now("now");
 	}
+	CASE(sigrelse)
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		show("release", sigrelse(numbers[i]));
 		say_now("now");
