@@ -468,6 +468,14 @@ static void ends(void)
 	pthread_attr_t detached;
 	void *value = NULL;
 
+	CASE(pthread_create)
+	pthread_attr_init(&detached);
+	pthread_attr_setstacksize(&detached, (size_t)1 << 46);
+	show("too large a stack", pthread_create(&thread, &detached, returns, NULL));
+	pthread_attr_setstacksize(&detached, 65536);
+	show("a small one", pthread_create(&thread, &detached, returns, (void *)76));
+	show("join", pthread_join(thread, &value));
+	say("  value %ld\n", (long)value);
 	CASE(pthread_join)
 	pthread_create(&thread, NULL, returns, (void *)77);
 	show("one that returns", pthread_join(thread, &value));

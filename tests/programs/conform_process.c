@@ -185,6 +185,17 @@ static void signals_unusual(bool unusual)
 	errno = ERRNO_BEFORE;
 }
 
+static void limit_files(rlim_t count)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = count;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		fatal("setrlimit");
+	errno = ERRNO_BEFORE;
+}
+
 static void commands(void)
 {
 	char line[200];
@@ -208,6 +219,13 @@ static void commands(void)
 	show("children are ignored", system("exit 3"));
 	signal(SIGCHLD, SIG_DFL);
 
+	CASE(popen)
+	show("bad mode", popen("true", "x") == NULL);
+	show("no descriptors left", (limit_files(3), popen("true", "r") == NULL));
+	limit_files(256);
+	stream = popen("exit 4", "re");
+	show("close-on-exec", fcntl(fileno(stream), F_GETFD));
+	show("exits", pclose(stream));
 	CASE(pclose)
 	stream = popen("echo one; echo two; exit 5", "r");
 	while (fgets(line, sizeof(line), stream))
@@ -240,7 +258,7 @@ static void spawning(void)
 	posix_spawnattr_t how;
 	sigset_t all;
 
-	CASE(vfork)
+	CASE(posix_spawn)
 	signals_unusual(true);
 	spawned("posix_spawn", posix_spawn(&child, "/bin/sh", NULL, NULL, arguments, environ));
 	posix_spawn_file_actions_init(&actions);
@@ -255,6 +273,8 @@ static void spawning(void)
 	posix_spawnattr_setsigmask(&how, &all);
 	posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
 					       POSIX_SPAWN_SETPGROUP);
+	CASE(posix_spawnp)
+	spawned("missing", posix_spawnp(&child, "missing", NULL, NULL, missing, environ));
 	spawned("with signals", posix_spawnp(&child, "sh", NULL, &how, arguments, environ));
 	spawned("missing", posix_spawn(&child, "/missing", NULL, NULL, missing, environ));
 	posix_spawn_file_actions_destroy(&actions);
@@ -262,9 +282,45 @@ static void spawning(void)
 	signals_unusual(false);
 }
 
-/* ---- children in their parent's memory */
+#define FORKING(name)                                                                \
+	do {                                                                         \
+		CASE(name)                                                           \
+		shared = 1;                                                          \
+		child = name();                                                      \
+		if (child == 0) {                                                    \
+			sigset_t now;                                                \
+                                                                                     \
+			shared = 2;                                                  \
+			burn(5);                                                     \
+			pthread_sigmask(SIG_BLOCK, NULL, &now);                      \
+			_exit(10 * (errno == ERRNO_BEFORE) + sigismember(&now, 50)); \
+		}                                                                    \
+		waitpid(child, &state, 0);                                           \
+		say_status(state);                                                   \
+		say("  our memory: %d\n", shared);                                   \
+		request_resume();                                                    \
+		burn(5);                                                             \
+	} while (0)
 
 static volatile int shared;
+
+pid_t __fork(void);
+
+static void forking(void)
+{
+	sigset_t ours;
+
+	FORKING(fork);
+	FORKING(__fork);
+	sigemptyset(&ours);
+	sigaddset(&ours, 50);
+	pthread_sigmask(SIG_BLOCK, &ours, NULL);
+	FORKING(fork);
+	pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
+}
+
+/* ---- children in their parent's memory */
+
 static int pipes[2];
 
 /* All that one may do there, and some that one may not but does. */
@@ -402,6 +458,7 @@ int main(void)
 	waiting();
 	commands();
 	spawning();
+	forking();
 	VFORKING(vfork);
 	VFORKING(__vfork);
 	ENDING(_exit, NULL);
