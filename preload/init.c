@@ -110,6 +110,7 @@ static void init_began(struct request *r)
 	control_count(CONTROL_requests_seen, 1);
 	if (!control_enabled()) {
 		control_count(CONTROL_skipped_off, 1);
+		sample_rest();
 		return;
 	}
 	/* A head that has not come whole yet is asked about at the end. */
@@ -122,7 +123,7 @@ static void init_began(struct request *r)
 	r->rate = control_rate();
 	control_count(CONTROL_requests_profiled, 1);
 	init_prepare(now);
-	r->begun_tid = (uint32_t)raw_gettid();
+	r->begun_tid = sample_tid();
 	record_began(r);
 	/* Nobody works for it yet; our own preparations are no waiting of its. */
 	r->idle_since_ns = init_now();
@@ -183,7 +184,7 @@ static void init_works(struct request *r)
 		return;
 	since = __atomic_exchange_n(&r->idle_since_ns, 0, __ATOMIC_ACQ_REL);
 	/* The thread that read it begins at once: what lies between is our own work. */
-	if (since && (r->threads > 1 || r->begun_tid != (uint32_t)raw_gettid() || r->cpu_ns))
+	if (since && (r->threads > 1 || r->begun_tid != sample_tid() || r->cpu_ns))
 		init_add_idle(r, since, init_now());
 }
 

@@ -108,6 +108,7 @@ void clock_close(struct clock *clock)
 	else if (clock->kind == CLOCK_THREAD_TIMER)
 		raw_syscall3(SYS_timer_delete, clock->timer, 0, 0);
 	clock->kind = CLOCK_NONE;
+	clock->running = false;
 }
 
 /* A microsecond of CPU: overdue at any tick. 0 stops it. */
@@ -120,6 +121,9 @@ static void clock_set_timer(struct clock *clock, long ns)
 
 void clock_run(struct clock *clock)
 {
+	if (clock->running)
+		return;
+	clock->running = true;
 	if (clock->kind == CLOCK_PERF_USER)
 		raw_ioctl(clock->fd, PERF_EVENT_IOC_ENABLE, 0);
 	else if (clock->kind == CLOCK_THREAD_TIMER)
@@ -128,6 +132,9 @@ void clock_run(struct clock *clock)
 
 void clock_stop(struct clock *clock)
 {
+	if (!clock->running)
+		return;
+	clock->running = false;
 	if (clock->kind == CLOCK_PERF_USER)
 		raw_ioctl(clock->fd, PERF_EVENT_IOC_DISABLE, 0);
 	else if (clock->kind == CLOCK_THREAD_TIMER)

@@ -19,12 +19,16 @@ struct clock {
 	uint32_t asked;        /* ticks per second of CPU that were wanted */
 	uint32_t rate;         /* and that it gives: a thread timer ticks no faster than the scheduler */
 	uint32_t every;        /* of the signals it sends, each n-th is a sample */
+	bool running;
 };
 
 /* Opens the calling thread's clock, stopped. signal: signal_number(). Falls back by itself. */
 void clock_open(struct clock *clock, uint32_t rate, int signal);
 void clock_close(struct clock *clock);
-/* A perf event's period goes on where it was stopped, so that short requests are sampled without bias. */
+/*
+ * Both do nothing when it is so already. A perf event's period goes on where it was stopped, so that
+ * short requests are sampled without bias. clock_stop may be called in the signal handler.
+ */
 void clock_run(struct clock *clock);
 void clock_stop(struct clock *clock);
 

@@ -14,6 +14,17 @@
 
 enum { FIRST_LOOK_NS = 1000000 }; /* a short request does not pay for it */
 
+/*
+ * Two things that make short requests cheap on a busy thread. Starting and stopping a perf event costs as much
+ * as all else (a timer of the machine is set each time), so a clock is left running when a
+ * request ends: ticks that come between requests are nobody's. Should the thread do other work for long,
+ * they are waste: then the clock is stopped, and for a while at the end of each request. (Not stopped at
+ * an idle tick and started at the next request each time: a request that is shorter than what was
+ * left of the other work's period would never be sampled.) And the readings at the end of a request are those of
+ * the start of the next one when that follows within NEAR_NS.
+ */
+enum { NEAR_NS = 50000, STOP_AT_ONCE = 1000 };
+
 static void (*thread_ends)(void);
 static pthread_key_t end_key;
 static bool end_key_made;
@@ -92,6 +103,16 @@ static uintptr_t sample_stack_end(void)
 	return end;
 }
 
+/* In the signal handler. */
+static void sample_idle(struct handler_thread *self)
+{
+	struct sample_thread *thread = (struct sample_thread *)self;
+
+	clock_stop(&thread->clock);
+	self->left_running = false;
+	thread->stop_at_once = STOP_AT_ONCE;
+}
+
 static struct sample_thread *sample_thread_make(const struct sample_settings *settings)
 {
 	struct sample_thread *thread =
@@ -110,6 +131,7 @@ static struct sample_thread *sample_thread_make(const struct sample_settings *se
 	if (thread->holder)
 		thread->handler.python.published = &thread->holder->state;
 	handler_self = &thread->handler;
+	handler_idle = sample_idle;
 	if (end_key_made)
 		pthread_setspecific(end_key, thread);
 	return thread;
@@ -131,6 +153,7 @@ struct sample_thread *sample_thread_get(const struct sample_settings *settings, 
 		thread->tid = tid;
 		kernel_clock_close(&thread->kernel, &thread->handler.kernel);
 		clock_close(&thread->clock);
+		thread->handler.left_running = false;
 		signal_arm(settings->signal);
 		mask_watch();
 		clock_open(&thread->clock, settings->rate, signal_number());
@@ -143,6 +166,14 @@ struct sample_thread *sample_thread_get(const struct sample_settings *settings, 
 		*made = true;
 	}
 	return thread;
+}
+
+static uint64_t sample_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 uint64_t sample_cpu_ns(void)
@@ -167,22 +198,83 @@ static struct stacks *sample_take_target(struct sample_thread *thread, struct st
 	return target;
 }
 
+uint32_t sample_tid(void)
+{
+	const struct sample_thread *thread = sample_thread_self();
+
+	return thread && thread->tid ? thread->tid : (uint32_t)raw_gettid();
+}
+
+/* Where the thread stands, in what it has used so far. */
+static void sample_read_start(struct sample_thread *thread)
+{
+	uint64_t now = sample_now();
+
+	thread->mark_ns = now;
+	if (now - thread->stopped.at_ns < NEAR_NS) {
+		thread->usage_start = thread->stopped.usage;
+		thread->cpu_start_ns = thread->stopped.cpu_ns + (now - thread->stopped.at_ns);
+	} else {
+		usage_read(&thread->usage_source, &thread->usage_start);
+		thread->cpu_start_ns = sample_cpu_ns();
+	}
+	thread->mark_cpu_ns = thread->cpu_start_ns;
+}
+
+static void sample_read_end(struct sample_thread *thread, struct sample_used *used)
+{
+	usage_read(&thread->usage_source, &thread->stopped.usage);
+	thread->stopped.cpu_ns = sample_cpu_ns();
+	thread->stopped.at_ns = sample_now();
+	used->usage = usage_since(&thread->usage_start, &thread->stopped.usage);
+	if (thread->stopped.cpu_ns > thread->cpu_start_ns)
+		used->cpu_ns = thread->stopped.cpu_ns - thread->cpu_start_ns;
+}
+
+/* Once the target is there: from now on ticks are its. */
+static void sample_clock_run(struct sample_thread *thread)
+{
+	if (mask_given_up()) {
+		clock_stop(&thread->clock);
+	} else {
+		kernel_ring_skip(&thread->handler.kernel);
+		clock_run(&thread->clock);
+	}
+}
+
+/* While the target is still there. */
+static void sample_clock_leave(struct sample_thread *thread)
+{
+	thread->handler.left_running = thread->clock.kind == CLOCK_PERF_USER &&
+				       !thread->stop_at_once && !mask_given_up();
+	if (thread->handler.left_running)
+		return;
+	clock_stop(&thread->clock);
+	if (thread->stop_at_once)
+		thread->stop_at_once--;
+}
+
+void sample_rest(void)
+{
+	struct sample_thread *thread = sample_thread_self();
+
+	if (thread && thread->handler.left_running && !thread->handler.target) {
+		clock_stop(&thread->clock);
+		thread->handler.left_running = false;
+	}
+}
+
 bool sample_start(struct sample_thread *thread, struct stacks **list)
 {
 	struct stacks *target = sample_take_target(thread, list);
-	struct timespec now;
 
 	if (!target)
 		return false;
 	python_touch(&thread->handler.python);
-	usage_read(&thread->usage_source, &thread->usage_start);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	thread->mark_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	sample_read_start(thread);
 	thread->look_ns = thread->mark_ns + FIRST_LOOK_NS;
-	thread->cpu_start_ns = thread->mark_cpu_ns = sample_cpu_ns();
 	__atomic_store_n(&thread->handler.target, target, __ATOMIC_RELEASE);
-	if (!mask_given_up())
-		clock_run(&thread->clock);
+	sample_clock_run(thread);
 	return true;
 }
 
@@ -197,12 +289,11 @@ static bool sample_listed(struct stacks **list, const struct stacks *target)
 void sample_stop(struct sample_thread *thread, struct stacks **list, struct sample_used *used)
 {
 	struct stacks *target = thread->handler.target;
-	struct usage now;
 
 	*used = (struct sample_used){ 0 };
 	if (!target)
 		return;
-	clock_stop(&thread->clock);
+	sample_clock_leave(thread);
 	__atomic_store_n(&thread->handler.target, NULL, __ATOMIC_RELEASE);
 	kernel_ring_drain(&thread->handler.kernel, target, thread->handler.keys);
 	if (!sample_listed(list, target)) {
@@ -218,9 +309,7 @@ void sample_stop(struct sample_thread *thread, struct stacks **list, struct samp
 			sample_tree_free(target);
 		}
 	}
-	usage_read(&thread->usage_source, &now);
-	used->usage = usage_since(&thread->usage_start, &now);
-	used->cpu_ns = sample_cpu_ns() - thread->cpu_start_ns;
+	sample_read_end(thread, used);
 }
 
 void *sample_scratch(struct sample_thread *thread)
@@ -278,6 +367,8 @@ void sample_postfork_child(void)
 		stacks_free(thread->spare);
 		thread->spare = NULL;
 	}
+	thread->stopped.at_ns = 0;
+	thread->handler.left_running = false;
 	thread->handler.target = NULL;
 	thread->handler.inside = false;
 	thread->tid = (uint32_t)raw_gettid();

@@ -22,9 +22,14 @@ struct sample_thread {
 	struct kernel_clock kernel;
 	uint32_t tid;
 	struct stacks *spare;     /* an empty tree for the next request */
+	uint32_t stop_at_once;    /* so many requests still stop the clock at their end: see sample_rest */
 	uint64_t cpu_start_ns;
 	struct usage_source usage_source;
 	struct usage usage_start;
+	struct {
+		uint64_t at_ns, cpu_ns; /* CLOCK_MONOTONIC; 0: never yet */
+		struct usage usage;
+	} stopped; /* the readings at the end of the thread's last work for a request */
 	uint64_t mark_ns, mark_cpu_ns; /* the last reading of the CPU clock, and when: see wait.h */
 	uint64_t look_ns;              /* see wait_foresee */
 	struct holder *holder;         /* NULL: no room */
@@ -60,6 +65,9 @@ struct sample_used {
 };
 void sample_stop(struct sample_thread *thread, struct stacks **list, struct sample_used *used);
 
+/* The thread's next work is no request's that is to be sampled: stops a clock that was left running. */
+void sample_rest(void);
+
 /* SAMPLE_SCRATCH bytes for whoever writes a profile on this thread: reserved at first use, the
  * thread's own. thread NULL: a new one each time. NULL when there is no memory. */
 void *sample_scratch(struct sample_thread *thread);
@@ -67,6 +75,9 @@ void sample_scratch_done(struct sample_thread *thread, void *scratch);
 
 /* Gives a request's trees back. */
 void sample_discard(struct sample_thread *thread, struct stacks *list);
+
+/* Of the calling thread: without a system call, if it has worked for a request before. */
+uint32_t sample_tid(void);
 
 /* CPU time of the calling thread, ns: a system call. */
 uint64_t sample_cpu_ns(void);

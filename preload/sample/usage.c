@@ -34,10 +34,19 @@ void usage_read(struct usage_source *source, struct usage *usage)
 {
 	struct rusage counted;
 
+	uint64_t switches;
+
 	*usage = (struct usage){ 0 };
-	usage->queued_known = usage_queued(source, &usage->queued_ns);
 	if (raw_syscall3(SYS_getrusage, RUSAGE_THREAD, (long)&counted, 0) < 0)
 		return;
+	/* Time in the queue is added when the thread comes back to a CPU, that is, after a switch. */
+	switches = (uint64_t)counted.ru_nvcsw + (uint64_t)counted.ru_nivcsw;
+	if (!source->known || source->switches != switches) {
+		source->known = usage_queued(source, &source->queued_ns);
+		source->switches = switches;
+	}
+	usage->queued_known = source->known;
+	usage->queued_ns = source->known ? source->queued_ns : 0;
 	usage->major_faults = (uint64_t)counted.ru_majflt;
 	usage->faults = (uint64_t)counted.ru_minflt + usage->major_faults;
 	usage->preempted = (uint64_t)counted.ru_nivcsw;

@@ -18,10 +18,11 @@ struct usage {
 /* A thread's own /proc/thread-self/schedstat; zero means not opened yet. */
 struct usage_source {
 	int fd; /* registered in ours.h, which may move it */
-	bool tried;
+	bool tried, known;
+	uint64_t switches, queued_ns; /* what it said when the thread had been switched so often */
 };
 
-/* The calling thread's sums since it began. A few system calls, under a microsecond. */
+/* The calling thread's sums since it began. A system call, two if the thread was switched since the last time. */
 void usage_read(struct usage_source *source, struct usage *usage);
 void usage_close(struct usage_source *source);
 /* now - before, or zeroes where that is not known. */

@@ -7,6 +7,7 @@
 
 __thread struct handler_thread *handler_self;
 void (*handler_foreign)(int number, siginfo_t *info, void *context);
+void (*handler_idle)(struct handler_thread *self);
 
 enum { RED_ZONE = 128, STACK_TRUSTED = 64 << 20, BACKLOG_NS = 5000 };
 
@@ -215,13 +216,17 @@ void handler_tick(int number, siginfo_t *info, void *context)
 		if (handler_foreign)
 			handler_foreign(number, info, context);
 	} else if (self && !self->target) {
-		self->late++;
+		if (!self->left_running)
+			self->late++;
+		else if (++self->idle_ticks >= HANDLER_IDLE_MAX && handler_idle)
+			handler_idle(self);
 	} else if (self && self->inside) {
 		if (self->deferred)
 			self->target->nested++;
 		self->deferred = true;
 	} else if (self && ++self->ticks >= self->every) {
 		self->ticks = 0;
+		self->idle_ticks = 0;
 		self->inside = true;
 		__asm__ volatile("" ::: "memory");
 		handler_sample(self, context);

@@ -31,7 +31,9 @@ struct handler_thread {
 	bool queued;             /* the last one came right behind another */
 	uint32_t every, ticks;   /* each every-th signal is a sample; signals since the last one */
 	uintptr_t stack_high;    /* end of the thread's stack */
-	uint64_t late;           /* ticks with no target */
+	uint64_t late;           /* ticks with no target, of a clock that had been stopped */
+	bool left_running;       /* between requests, too: see handler_idle */
+	uint32_t idle_ticks;     /* of a clock left running: since the last sample, with no target */
 	uint64_t foreign;        /* signals that our clock did not send */
 	struct kernel_ring kernel; /* where the kernel puts its own stacks */
 	struct python_thread python;
@@ -47,6 +49,13 @@ extern __thread struct handler_thread *handler_self;
 
 /* What to do with our signal when our clock did not send it: the host's own action for it. */
 extern void (*handler_foreign)(int number, siginfo_t *info, void *context);
+
+/*
+ * A thread's clock was left running when its request ended, and HANDLER_IDLE_MAX ticks in a row have
+ * come outside of any: it does other work, and the clock is to be stopped.
+ */
+enum { HANDLER_IDLE_MAX = 16 };
+extern void (*handler_idle)(struct handler_thread *self);
 
 /* For sigaction (SA_SIGINFO | SA_RESTART, all signals masked). */
 void handler_tick(int number, siginfo_t *info, void *context);

@@ -25,6 +25,14 @@ static uint64_t kernel_ring_head(const struct kernel_ring *ring)
 	return __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE);
 }
 
+void kernel_ring_skip(struct kernel_ring *ring)
+{
+	if (!ring->page)
+		return;
+	ring->tail = kernel_ring_head(ring);
+	__atomic_store_n(&ring->page->data_tail, ring->tail, __ATOMIC_RELEASE);
+}
+
 bool kernel_ring_fills(const struct kernel_ring *ring)
 {
 	return ring->page && kernel_ring_head(ring) - ring->tail > ring->size / 2;

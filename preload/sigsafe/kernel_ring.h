@@ -25,6 +25,9 @@ struct kernel_ring {
 /* Takes a fresh mapping: one page, then a power of two of them. */
 void kernel_ring_start(struct kernel_ring *ring, void *mapping, size_t page_bytes, size_t data_bytes);
 
+/* Forgets what is in it: it is nobody's. */
+void kernel_ring_skip(struct kernel_ring *ring);
+
 /* Is half of it in use? */
 bool kernel_ring_fills(const struct kernel_ring *ring);
 

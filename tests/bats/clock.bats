@@ -18,6 +18,21 @@ serve() {
 	done | load_client --port "$port" --concurrency 6 --out "$answers"
 }
 
+# A request takes 0.4 ms, what lies between two of them 1.6: ticks go to both as they use the CPU.
+@test "requests shorter than a tick are sampled without bias, whatever the thread does between them" {
+	requires perf
+	spawn server "${preload[@]}" "$PYTHON" "$TESTS/apps/between.py" "$port" 900
+	server_up server "$port"
+	for ((i = 0; i < 900; i++)); do echo /short; done | load_client --port "$port" --keep-alive >/dev/null
+	retry group_gone "$server_pid"
+	"$REQPROF" ls --json "$profiles" | jq -e '
+		(map(.samples) | add) as $samples | (map(.cpu_ns) | add / 1003009) as $ticks |
+		{requests: length, $samples, $ticks},
+		(length == 900 and $samples > 0.5 * $ticks and $samples < 1.2 * $ticks)'
+	# It is not stopped and started for each, nor left to tick for ever.
+	"$REQPROF" ctl "$profiles" status --json | jq -e '.totals.lost_late < 20'
+}
+
 @test "without perf events threads are sampled by their CPU timers, and files say why" {
 	serve perf_event_open
 	settle "$server_pid" 160

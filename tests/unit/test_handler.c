@@ -107,6 +107,45 @@ static void a_late_tick_finds_nobody(void)
 	end();
 }
 
+static int idle_calls;
+
+static void idle(struct handler_thread *self)
+{
+	idle_calls++;
+	self->left_running = false;
+}
+
+static void a_clock_left_running_is_stopped_by_idle_ticks(void)
+{
+	struct stacks *target;
+	uint64_t late = thread.late;
+
+	begin();
+	handler_idle = idle;
+	thread.left_running = true;
+	target = thread.target;
+	thread.target = NULL;
+	for (int i = 0; i < HANDLER_IDLE_MAX - 1; i++)
+		tick(CLOCK_ID);
+	CHECK_INT(idle_calls, 0);
+	thread.target = target;
+	later();
+	tick(CLOCK_ID); /* a sample: the thread does work for requests */
+	thread.target = NULL;
+	for (int i = 0; i < HANDLER_IDLE_MAX - 1; i++)
+		tick(CLOCK_ID);
+	CHECK_INT(idle_calls, 0);
+	tick(CLOCK_ID);
+	CHECK_INT(idle_calls, 1);
+	CHECK_INT(thread.late, late);
+	tick(CLOCK_ID); /* one that was on its way */
+	CHECK_INT(idle_calls, 1);
+	CHECK_INT(thread.late, late + 1);
+	thread.target = target;
+	CHECK_INT(thread.target->n_samples, 1);
+	end();
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -114,6 +153,7 @@ int main(void)
 		TAP_TEST(ticks_that_queued_up_meanwhile_are_not_walked),
 		TAP_TEST(a_signal_of_another_clock_is_the_hosts),
 		TAP_TEST(a_late_tick_finds_nobody),
+		TAP_TEST(a_clock_left_running_is_stopped_by_idle_ticks),
 	};
 
 	return tap_run(tests, sizeof(tests) / sizeof(tests[0]));
