@@ -50,7 +50,7 @@ static void engine_prepare(void)
 	thread.every = 1;
 	thread.stack_high = (uintptr_t)stack_top;
 	if (!thread.target)
-		thread.target = stacks_new();
+		thread.target = stacks_new(NULL, 0);
 	stacks_reset(thread.target, 1);
 	handler_self = &thread;
 	python_touch(&thread.python);
