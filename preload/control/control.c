@@ -25,6 +25,7 @@ static struct control_process *slot = &private_page.processes[0];
 static bool joined;        /* atomic */
 static uint64_t retry_ns;  /* atomic: not again before this */
 static uint32_t joining;   /* one thread at a time */
+static uint64_t begun_before; /* profiles, by this process's former self */
 static uint64_t page_inode; /* of the file that is mapped; 0: none */
 
 /* Wishes are parsed once a change. Readers of an old one have the time of three changes. */
@@ -112,11 +113,31 @@ static void control_page_own(struct control_page *p)
 	p->root_start_ticks = alive_start_ticks(settings.root_pid);
 }
 
+/* The process has executed itself anew: its slot, and the names of its files, go on. NULL: it has not. */
+static struct control_process *control_former_slot(struct control_page *p, uint32_t pid, uint64_t ticks)
+{
+	for (int i = 0; ticks && i < CONTROL_PROCESSES - 1; i++) {
+		struct control_process *old = &p->processes[i];
+
+		if (old->pid != pid || old->start_ticks != ticks)
+			continue;
+		begun_before = old->counters[CONTROL_files_written] + old->counters[CONTROL_files_failed] +
+			       old->counters[CONTROL_files_no_room];
+		return old;
+	}
+	return NULL;
+}
+
 /* With the file locked. The last slot is shared by those who find no other. */
 static struct control_process *control_take_slot(struct control_page *p)
 {
-	struct control_process *found = &p->processes[CONTROL_PROCESSES - 1];
+	uint32_t pid = (uint32_t)raw_getpid();
+	uint64_t ticks = alive_start_ticks(pid);
+	struct control_process *found = control_former_slot(p, pid, ticks);
 
+	if (found)
+		return found;
+	found = &p->processes[CONTROL_PROCESSES - 1];
 	for (int i = 0; i < CONTROL_PROCESSES - 1; i++) {
 		if (!p->processes[i].pid) {
 			found = &p->processes[i];
@@ -137,8 +158,8 @@ static struct control_process *control_take_slot(struct control_page *p)
 	}
 	if (found != &p->processes[CONTROL_PROCESSES - 1])
 		memset(found, 0, sizeof(*found));
-	found->start_ticks = alive_start_ticks((uint32_t)raw_getpid());
-	__atomic_store_n(&found->pid, (uint32_t)raw_getpid(), __ATOMIC_RELEASE);
+	found->start_ticks = ticks;
+	__atomic_store_n(&found->pid, pid, __ATOMIC_RELEASE);
 	return found;
 }
 
@@ -322,6 +343,11 @@ struct control_budget *control_budget(uint64_t *queue_inode)
 	return &page->budget;
 }
 
+uint64_t control_begun_before(void)
+{
+	return begun_before;
+}
+
 struct control_keep *control_keep(void)
 {
 	return &page->kept;
@@ -358,6 +384,7 @@ void control_postfork_child(void)
 	memset(&private_page.processes[0], 0, sizeof(private_page.processes[0]));
 	slot = &private_page.processes[0];
 	joined = false;
+	begun_before = 0;
 	joining = 0;
 	retry_ns = 0;
 	wishing = 0;

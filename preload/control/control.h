@@ -45,6 +45,8 @@ const struct control_wishes *control_wishes(void);
  * budget may be used, and is this inode. */
 struct control_budget *control_budget(uint64_t *queue_inode);
 struct control_keep *control_keep(void);
+/* How many profiles this process began before it executed itself anew: names go on from there. */
+uint64_t control_begun_before(void);
 /* Any thread. */
 void control_count(enum control_counter counter, uint64_t n);
 void control_note_python(const char *version);
