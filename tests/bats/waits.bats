@@ -49,6 +49,21 @@ waits_in() {
 		(.["reqprof.rest_ns"] <= ([.["reqprof.wall_ns"] * 0.01, 50000] | max))'
 }
 
+# A thread of the application's that uwsgi's fork left behind has a thread state still, whose stack others get.
+@test "on each of several threads, what waited is a line of Python" {
+	serve -- --threads 4
+	local i
+	for i in $(seq 12); do get /mixed >/dev/null; done
+	settle "$server_pid" 12
+	facts -s "$profiles"/GET.mixed* | jq -s -e '
+		{threads: (map(.["thread.id"]) | unique | length),
+		without: [.[].stacks[] | select(.labels.state == "wait" and .labels.stack == "no-python")] | length,
+		sleeps: [.[].stacks[] | select(any(.frames[]; .kind == "python" and .name == "sleeps"))] | length},
+		((map(.["thread.id"]) | unique | length) > 1 and
+		all(.[].stacks[]; .labels.state != "wait" or .labels.stack != "no-python") and
+		([.[].stacks[] | select(.labels.wait == "sleep") | select(any(.frames[]; .kind == "python" and .name == "sleeps"))] | length) == 12)'
+}
+
 @test "round trips are counted, with the line that asked, however short" {
 	serve
 	get /trips/37 >/dev/null

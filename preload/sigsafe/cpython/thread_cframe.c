@@ -19,6 +19,7 @@ enum {
 	SCANNED_A_SAMPLE = 8,	    /* on average, when there is never anything new in the lists */
 	KNOWN = 128,
 	KNOWN_BATCH = 16, /* looked at with one system call */
+	ACTIVATIONS = 64, /* so many that fit are enough */
 };
 
 _Static_assert((int)LOOKED_AT <= (int)STATE_COPIES_MAX, "all are copied at once");
@@ -63,17 +64,27 @@ static void known_add(uintptr_t state)
 	__atomic_store_n(&known[(state >> 4) * 0x9e3779b97f4a7c15 >> 57], state, __ATOMIC_RELAXED);
 }
 
-/* Of a state that may be gone: does what it says of its native activations fit? */
+/*
+ * Does what a state says of its native activations fit, down to the first of them? A state may be gone.
+ * It may also be in the lists and have nobody: of a thread that a fork left behind, in an interpreter that
+ * uwsgi made, with its stack now another thread's.
+ */
 static bool fits(const struct cpython_layout *layout, const struct c_stack *stack, uintptr_t state,
 		 uintptr_t cframe)
 {
-	uintptr_t previous;
+	for (int i = 0; i < ACTIVATIONS; i++) {
+		uintptr_t previous;
 
-	if (!cframe_on_stack(layout, stack, cframe))
-		return false;
-	previous = load_word(cframe + layout->cframe.previous);
-	return previous == state + layout->thread.root_cframe ||
-	       (previous > cframe && cframe_on_stack(layout, stack, previous));
+		if (!cframe_on_stack(layout, stack, cframe))
+			return false;
+		previous = load_word(cframe + layout->cframe.previous);
+		if (previous == state + layout->thread.root_cframe)
+			return true;
+		if (previous <= cframe)
+			return false;
+		cframe = previous;
+	}
+	return true;
 }
 
 /* One system call for many: only the word that decides is copied. */
@@ -126,7 +137,7 @@ static bool scan_state(void *argument, uintptr_t state, const struct state_copy 
 	uintptr_t cframe = state_copy_word(copy, scan->layout->thread.cframe);
 
 	known_add(state);
-	if (cframe_on_stack(scan->layout, scan->stack, cframe))
+	if (fits(scan->layout, scan->stack, state, cframe))
 		choice_offer(scan->choice, state, cframe);
 	return true;
 }
@@ -183,7 +194,7 @@ static __attribute__((noinline)) struct look look(const struct runtime *runtime,
 		if (slots[i] &&
 		    state_copy_word(&copies[i], layout->thread.interpreter) == look.interpreter)
 			look.known = true;
-		if (cframe_on_stack(layout, stack, cframe))
+		if (fits(layout, stack, addresses[i], cframe))
 			choice_offer(&look.choice, addresses[i], cframe);
 	}
 	return look;
