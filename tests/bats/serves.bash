@@ -36,7 +36,7 @@ nginx_front() {
 	cat >"$BATS_TEST_TMPDIR/$name.conf" <<-END
 		daemon off; pid $BATS_TEST_TMPDIR/$name.pid; error_log stderr;
 		worker_processes 1;
-		events { worker_connections 256; }
+		events { worker_connections ${NGINX_CONNECTIONS:-256}; }
 		http {
 			access_log off;
 			client_body_temp_path $BATS_TEST_TMPDIR/body; proxy_temp_path $BATS_TEST_TMPDIR/proxy;
