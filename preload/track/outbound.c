@@ -7,6 +7,7 @@ void outbound_start(struct outbound *o, struct request *request)
 	o->probe = NULL;
 	o->judged = o->asked = false;
 	o->sniffed = 0;
+	o->sender = NULL;
 	o->request = request;
 	request_ref(request);
 }

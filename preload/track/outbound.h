@@ -16,6 +16,7 @@ struct outbound {
 	uint8_t sniffed; /* bytes of sniff, while no protocol is known: heads are written in parts */
 	uint8_t sniff[WIRE_SNIFF_MAX];
 	bool asked; /* something was sent, and nothing received since */
+	const void *sender; /* names the thread that sent last; never followed */
 };
 
 /* All with the endpoint locked. */

@@ -384,13 +384,17 @@ static void track_outbound_io(int fd, slot_value value, const void *bytes, size_
 	if (!o)
 		return;
 	/*
-	 * A write when its request has ended: a pooled connection, now the current one's. While its
-	 * request is open it stays that one's, whatever came before it in an event loop's turn.
+	 * A pooled connection, now the current request's: when its own has ended, or when another thread
+	 * sent on it before, whose request may still be busy with its response. To one thread it stays
+	 * the open request's, whatever came before it in an event loop's turn.
 	 */
-	if (sent && self.current && track_over(o->request))
+	if (sent && self.current &&
+	    (track_over(o->request) || (o->sender && o->sender != &self)))
 		outbound_rebind(o, self.current);
-	if (sent)
+	if (sent) {
 		o->asked = true;
+		o->sender = &self;
+	}
 	r = o->request;
 	if (r)
 		request_ref(r);

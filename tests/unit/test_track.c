@@ -2,6 +2,7 @@
 #include "preload/track/track.h"
 
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -460,6 +461,58 @@ static void an_event_loops_turn_does_not_mix_up_upstreams(void)
 	close_all();
 }
 
+static int pooled;
+
+/* Takes the connection from a pool, to which the first request's thread has given it back. */
+static void *second_on_another_thread(void *second)
+{
+	int fd = *(int *)second;
+
+	track_received(fd, "GET /second HTTP/1.1\r\n\r\n", 24);
+	track_sent(pooled, "GET /second HTTP/1.1\r\n\r\n", 24);
+	track_received(pooled, RESPONSE, strlen(RESPONSE));
+	CHECK_STR(request_facts(track_current())->path, "/second");
+	track_sent(fd, RESPONSE, strlen(RESPONSE));
+	CHECK_STR(request_facts(&last_finished)->path, "/second");
+	CHECK_INT(last_finished.role, REQUEST_PROXY);
+	return NULL;
+}
+
+static void another_thread_makes_a_pooled_connection_its_requests(void)
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	pthread_t thread;
+	int other, second;
+
+	connect_pair();
+	pooled = socket(AF_INET, SOCK_STREAM, 0);
+	getsockname(listener, (struct sockaddr *)&a, &len);
+	in("GET /first HTTP/1.1\r\n\r\n");
+	CHECK(connect(pooled, (struct sockaddr *)&a, sizeof(a)) == 0);
+	track_connected(pooled);
+	track_sent(pooled, "GET /first HTTP/1.1\r\n\r\n", 23);
+	track_received(pooled, RESPONSE, strlen(RESPONSE));
+	/* Its own response is not out yet. */
+	other = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK(connect(other, (struct sockaddr *)&a, sizeof(a)) == 0);
+	second = accept(listener, NULL, NULL);
+	track_accepted(listener, second);
+	CHECK(pthread_create(&thread, NULL, second_on_another_thread, &second) == 0);
+	pthread_join(thread, NULL);
+	CHECK_STR(request_facts(track_current())->path, "/first");
+	out(RESPONSE);
+	CHECK_STR(request_facts(&last_finished)->path, "/first");
+	CHECK_INT(last_finished.role, REQUEST_PROXY);
+	close_server();
+	track_closed(track_closing(second));
+	close(second);
+	close(other);
+	track_closed(track_closing(pooled));
+	close(pooled);
+	close_all();
+}
+
 static void asking_another_service_makes_no_proxy(void)
 {
 	struct sockaddr_in a;
@@ -604,6 +657,7 @@ int main(void)
 		TAP_TEST(a_relayed_request_makes_a_proxy),
 		TAP_TEST(a_front_ends_uwsgi_packet_makes_a_proxy_whatever_its_path),
 		TAP_TEST(an_event_loops_turn_does_not_mix_up_upstreams),
+		TAP_TEST(another_thread_makes_a_pooled_connection_its_requests),
 		TAP_TEST(asking_another_service_makes_no_proxy),
 		TAP_TEST(a_duplicate_keeps_the_connection_open),
 		TAP_TEST(bytes_that_cannot_be_seen_count),
