@@ -124,6 +124,7 @@ use_profiles() {
 }
 
 # live_files [dead]: the live files (recover) of this test's processes, or of those that are gone.
+# shellcheck disable=SC2120 # without an argument, all of them
 live_files() {
 	local file pid
 	for file in "${REQPROF_LIVE:-/dev/shm}"/reqprof-live.*; do

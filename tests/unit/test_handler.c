@@ -18,7 +18,7 @@ static void foreign(int number, siginfo_t *info, void *context)
 
 static void begin(void)
 {
-	struct stacks *target = stacks_new();
+	struct stacks *target = stacks_new(NULL, 0);
 
 	stacks_reset(target, 1);
 	thread.target = target;

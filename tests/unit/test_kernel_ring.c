@@ -24,7 +24,7 @@ static void make(uint64_t start)
 	m.page->data_head = m.page->data_tail = m.head = start;
 	kernel_ring_start(&m.ring, m.memory, PAGE, DATA);
 	m.ring.tail = start;
-	m.s = stacks_new();
+	m.s = stacks_new(NULL, 0);
 }
 
 static void drain(void)
