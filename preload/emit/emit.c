@@ -46,6 +46,7 @@ static size_t emit_writer_memory(const struct stacks *stacks)
 		entries += s->n_nodes + 2 * s->waits.count;
 	return entries < 256  ? PROFILE_MEMORY_MIN :
 	       entries < 1024 ? 2 * PROFILE_MEMORY_MIN :
+	       entries < 4096 ? 4 * PROFILE_MEMORY_MIN :
 				SCRATCH_WRITER_BYTES;
 }
 

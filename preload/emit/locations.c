@@ -8,10 +8,11 @@
 static uint32_t locations_mapping(struct locations *l, const struct module *module)
 {
 	size_t index = (size_t)(module - l->modules->modules);
-	struct profile_text path = { module->path, strlen(module->path) };
+	struct profile_text path;
 
 	if (index < LOCATIONS_MODULES_MAX && l->of_module[index])
 		return l->of_module[index];
+	path = (struct profile_text){ module->path, strlen(module->path) };
 	uint32_t mapping = profile_write_mapping(l->writer, module->start, module->end,
 						 module->file_offset, path, module->build_id,
 						 module->build_id_len);
@@ -27,6 +28,7 @@ void locations_start(struct locations *l, struct profile_writer *writer, void *m
 	l->writer = writer;
 	l->modules = modules_acquire();
 	l->kernel = 0;
+	l->last_module = NULL;
 	l->of_node = memory;
 	l->of_module = l->of_node + STACKS_NODES_MAX;
 	l->of_code = l->of_module + LOCATIONS_MODULES_MAX;
@@ -100,30 +102,47 @@ static uint32_t locations_of_kernel(struct locations *l, uint64_t key)
 					     key & STACKS_KEY_EXACT ? pc : pc - 1);
 }
 
+/* Frames that follow each other are mostly of the same module. */
+static const struct module *locations_module(struct locations *l, uintptr_t address)
+{
+	const struct module *last = l->last_module;
+
+	if (last && address >= last->start && address < last->end)
+		return last;
+	return l->last_module = l->modules ? modules_find(l->modules, address) : NULL;
+}
+
 static uint32_t locations_native(struct locations *l, uint64_t key)
 {
 	uintptr_t pc = (uintptr_t)(key & ~STACKS_KEY_EXACT);
 	/* Of a return address, the instruction before it: it may be the first of another line or function. */
 	uintptr_t address = key & STACKS_KEY_EXACT ? pc : pc - 1;
-	const struct module *module = l->modules ? modules_find(l->modules, address) : NULL;
+	const struct module *module = locations_module(l, address);
 
 	return profile_write_native_location(l->writer, module ? locations_mapping(l, module) : 0,
 					     address);
 }
 
+static uint32_t locations_new(struct locations *l, uint64_t key)
+{
+	return key & STACKS_KEY_PYTHON ? locations_python(l, key) :
+	       stacks_is_kernel(key)   ? locations_of_kernel(l, key) :
+					 locations_native(l, key);
+}
+
 size_t locations_stack(struct locations *l, const struct stacks *tree, uint32_t node,
 		       uint32_t stack[STACKS_DEPTH_MAX])
 {
+	const struct stack_node *nodes = tree->nodes;
+	uint32_t *of_node = l->of_node;
 	size_t depth = 0;
 
-	for (; node != STACKS_ROOT && depth < STACKS_DEPTH_MAX; node = tree->nodes[node].parent) {
-		uint64_t key = tree->nodes[node].key;
+	for (; node != STACKS_ROOT && depth < STACKS_DEPTH_MAX; node = nodes[node].parent) {
+		uint32_t location = of_node[node];
 
-		if (!l->of_node[node])
-			l->of_node[node] = key & STACKS_KEY_PYTHON ? locations_python(l, key) :
-					   stacks_is_kernel(key)   ? locations_of_kernel(l, key) :
-								     locations_native(l, key);
-		stack[depth++] = l->of_node[node];
+		if (!location)
+			location = of_node[node] = locations_new(l, nodes[node].key);
+		stack[depth++] = location;
 	}
 	return depth;
 }

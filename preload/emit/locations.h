@@ -23,6 +23,7 @@ enum {
 struct locations {
 	struct profile_writer *writer;
 	const struct module_table *modules;
+	const struct module *last_module; /* NULL: none, or none was found */
 	uint32_t *of_node;    /* location of each node of the current tree, 0: not written yet */
 	uint32_t *of_module;  /* mapping of each module, 0: not written yet */
 	uint32_t *of_code;    /* pairs of code id and function */
