@@ -163,7 +163,14 @@ $(B)/bench/hooks: tests/bench/hooks.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) -no-pie -MMD -MP -o $@ $< -ldl
-bench-build: all $(B)/bench/libreqprof-floor.so $(B)/bench/empty_file.so $(B)/bench/engine $(B)/bench/hooks
+UNWIND_SRC = $(wildcard preload/sigsafe/unwind*.c preload/sigsafe/eh_*.c preload/sigsafe/module*.c) \
+	preload/sigsafe/stack.c preload/sigsafe/peek.c
+$(B)/bench/unwind_oracle.so: tests/oracle/unwind_oracle.c $(UNWIND_SRC)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -O2 -g $(BASE_FLAGS) -fPIC -ftls-model=initial-exec -fvisibility=hidden -fno-plt -shared -Wl,-z,defs,-z,now \
+		-o $@ $^ -ldl -lpthread
+bench-build: all $(B)/bench/unwind_oracle.so $(B)/bench/libreqprof-floor.so $(B)/bench/empty_file.so $(B)/bench/engine $(B)/bench/hooks
 
 unit: $(UNIT)
 programs: $(PROGRAMS)

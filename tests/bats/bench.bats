@@ -46,6 +46,14 @@ bench() { env -u LD_PRELOAD TMPDIR="$BATS_TEST_TMPDIR" "$TESTS/bench/run" --quic
 	jq -e 'length == 1 and .[0].samples == 0 and .[0].cpu_ns > 10000000' <<<"$output"
 }
 
+@test "the engine's rows: handler, hooks, unwinder, the writing of a profile" {
+	requires perf
+	run -0 bench --rows engine --json rows.json
+	[[ $output == *"sample, stack seen before"* ]]
+	run -0 jq -r '.rows[] | select(.value > 0) | .name' rows.json
+	[ "${#lines[@]}" -ge 11 ]
+}
+
 @test "the bench refuses rows that it does not have" {
 	run -2 bench --rows nothing
 	[[ $output == *"no rows named nothing"* ]]

@@ -16,7 +16,7 @@ import show
 from row import Options
 
 BENCH = pathlib.Path(__file__).resolve().parent
-GROUPS = ["placement", "flask", "nginx", "waits"]
+GROUPS = ["placement", "flask", "nginx", "waits", "engine", "files"]
 CHART = "tests/bench/bench.svg"
 MARKS = "<!-- bench -->", "<!-- /bench -->"
 

@@ -24,7 +24,7 @@ def text_row(row):
     cpu = "%8.3f" % row["cpu_ratio"] if "cpu_ratio" in row else "%8s" % ""
     notes = []
     if "value" in row:
-        notes.append("%g %s" % (row["value"], row["unit"]))
+        notes.append("%.4g %s" % (row["value"], row["unit"]))
     if "note" in row:
         notes.append(row["note"])
     return ("  %-38s %-20s %s  %-16s %s  %-8s %s" % (
