@@ -20,6 +20,8 @@ run(lambda do |env|
   next [404, { 'Content-Length' => '0' }, []] unless k && k.to_i < ROUTES.size
 
   ROUTES[k.to_i].call(Process.clock_gettime(Process::CLOCK_THREAD_CPUTIME_ID) + MILLISECONDS / 1000.0)
-  body = "route=#{k} path=#{env['PATH_INFO']} pid=#{Process.pid} tid=#{Thread.current.native_thread_id}\n"
+  # After a fork, ruby 3.1 still has the parent's number for the first thread.
+  tid = env['rack.multithread'] ? " tid=#{Thread.current.native_thread_id}" : ''
+  body = "route=#{k} path=#{env['PATH_INFO']} pid=#{Process.pid}#{tid}\n"
   [200, { 'Content-Type' => 'text/plain', 'Content-Length' => body.bytesize.to_s }, [body]]
 end)

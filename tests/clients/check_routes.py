@@ -129,20 +129,23 @@ def main(arguments):
             if wanted != got:
                 errors.append("%s: %s is %s, not %s" % (answer["path"], what, got, wanted))
         burnt_ns += options.milliseconds * 1000000
+        # A sample of the kernel stands for ten times as long, far too long for one request.
+        samples = [s for s in found[0].samples if s["labels"].get("state") != "kernel"]
         if options.unnamed:
-            own_ns = sum(sample["values"][1] for sample in found[0].samples)
+            own_ns = sum(sample["values"][1] for sample in samples)
             sampled_ns += own_ns
             # (Time that the machine's host took away is in the clock of samples, not in getrusage's.)
             if own_ns > 3 * options.milliseconds * 1000000 and not options.no_cpu:
                 errors.append("%s: %d ms of samples" % (answer["path"], own_ns // 1000000))
-        for sample in found[0].samples:
+        for sample in samples:
             for route in route_names(sample, native):
                 if route != "route_" + answer["route"]:
                     errors.append("%s: has a stack of %s" % (answer["path"], route))
                 else:
                     sampled_ns += sample["values"][1]
         for key, value in facts.items():
-            if key.startswith("reqprof.lost."):
+            # A busy machine may be slower than the clock, which is said then.
+            if key.startswith("reqprof.lost.") and key != "reqprof.lost.nested":
                 errors.append("%s: %s = %d" % (answer["path"], key, value))
     for path in profiles:
         errors.append("%s: a profile of no request that was answered" % path)
