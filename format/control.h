@@ -56,6 +56,9 @@ enum {
 	X(lost_waits, "waits lost: the request's buffer was full") \
 	X(kernel_samples, "stacks taken in the kernel") \
 	X(lost_kernel, "stacks taken in the kernel that were lost: their ring was full") \
+	X(samples_shared, "stacks taken that could be given to no request: several were open") \
+	X(shared_us, "CPU time that could be given to no request, in microseconds") \
+	X(waits_shared, "waits that could be given to no request") \
 	X(lost_buffer_full, "samples lost: the request's buffer was full") \
 	X(lost_nested, "samples lost: a signal came while one was being handled") \
 	X(lost_foreign, "signals ignored: not sent by our clock") \

@@ -22,9 +22,9 @@
 #include "preload/hook/real.h"
 #include "preload/live/live.h"
 #include "preload/live/record.h"
+#include "preload/loop.h"
 #include "preload/ours.h"
 #include "preload/sample/sample.h"
-#include "preload/sample/signal.h"
 #include "preload/settings.h"
 #include "preload/sigsafe/codes.h"
 #include "preload/sigsafe/modules.h"
@@ -32,6 +32,7 @@
 #include "preload/sigsafe/raw.h"
 #include "preload/track/children.h"
 #include "preload/track/track.h"
+#include "preload/work.h"
 
 _Static_assert((int)SAMPLE_SCRATCH >= (int)EMIT_SCRATCH, "a profile is written in the scratch memory");
 
@@ -42,15 +43,6 @@ static uint32_t process_id;
 static uint64_t files_begun;       /* atomic: the counter in names */
 static uint64_t looked_ns;         /* atomic: when modules were last looked at; 0: never */
 static uint32_t preparing;         /* one thread at a time */
-static uint64_t overflows_told, codes_lost_told; /* atomic */
-
-static uint64_t init_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void init_start_live(void)
 {
@@ -104,7 +96,7 @@ static bool init_filtered_out(const struct request *r)
 
 static void init_began(struct request *r)
 {
-	uint64_t now = init_now();
+	uint64_t now = work_now();
 
 	control_join(now);
 	control_count(CONTROL_requests_seen, 1);
@@ -126,53 +118,14 @@ static void init_began(struct request *r)
 	r->begun_tid = sample_tid();
 	record_began(r);
 	/* Nobody works for it yet; our own preparations are no waiting of its. */
-	r->idle_since_ns = init_now();
+	r->idle_since_ns = work_now();
 	r->prepared_ns = r->idle_since_ns - r->start_ns;
-}
-
-static void init_count_clock(const struct clock *clock)
-{
-	control_count(clock->kind == CLOCK_PERF_USER	? CONTROL_threads_perf :
-		      clock->kind == CLOCK_THREAD_TIMER ? CONTROL_threads_timer :
-							  CONTROL_threads_none,
-		      1);
-	if (clock->kind != CLOCK_PERF_USER)
-		control_note_clock_error(-clock->error);
-}
-
-static void init_count_kernel(const struct kernel_clock *kernel)
-{
-	if (kernel->state == KERNEL_SAMPLED) {
-		control_count(CONTROL_threads_kernel, 1);
-	} else if (kernel->state == KERNEL_REFUSED || kernel->state == KERNEL_NO_RING) {
-		control_count(kernel->state == KERNEL_REFUSED ? CONTROL_threads_kernel_refused :
-								CONTROL_threads_kernel_memory,
-			      1);
-		control_note_kernel_error(-kernel->error);
-	}
 }
 
 static void init_add_idle(struct request *r, uint64_t from_ns, uint64_t to_ns)
 {
 	if (to_ns > from_ns)
 		__atomic_fetch_add(&r->idle_ns, to_ns - from_ns, __ATOMIC_RELAXED);
-}
-
-static void init_note_thread(struct request *r, uint32_t tid)
-{
-	for (size_t i = 0; i < sizeof(r->tids) / sizeof(r->tids[0]); i++) {
-		uint32_t none = 0;
-
-		if (__atomic_load_n(&r->tids[i], __ATOMIC_RELAXED) == tid)
-			return;
-		if (__atomic_compare_exchange_n(&r->tids[i], &none, tid, false, __ATOMIC_RELAXED,
-						__ATOMIC_RELAXED)) {
-			__atomic_fetch_add(&r->threads, 1, __ATOMIC_RELAXED);
-			return;
-		}
-		if (none == tid)
-			return;
-	}
 }
 
 /* When nobody works for an open request, it waits for a thread: in a queue, or in an event loop. */
@@ -185,66 +138,33 @@ static void init_works(struct request *r)
 	since = __atomic_exchange_n(&r->idle_since_ns, 0, __ATOMIC_ACQ_REL);
 	/* The thread that read it begins at once: what lies between is our own work. */
 	if (since && (r->threads > 1 || r->begun_tid != sample_tid() || r->cpu_ns))
-		init_add_idle(r, since, init_now());
+		init_add_idle(r, since, work_now());
 }
 
 static void init_rests(struct request *r)
 {
 	if (__atomic_sub_fetch(&r->working, 1, __ATOMIC_ACQ_REL) == 0)
-		__atomic_store_n(&r->idle_since_ns, init_now(), __ATOMIC_RELEASE);
+		__atomic_store_n(&r->idle_since_ns, work_now(), __ATOMIC_RELEASE);
 }
 
 static void init_resumed(struct request *r)
 {
-	struct sample_settings wanted = {
-		.rate = control_rate(),
-		.kernel_rate = settings.kernel_rate,
-		.signal = settings.signal,
-		.stacks = settings.stacks,
-		.waits = settings.waits,
-		.wait_min_ns = (uint64_t)settings.wait_min_us * 1000,
-	};
 	bool made;
-	uint64_t entered_ns = init_now();
-	struct sample_thread *thread = sample_thread_get(&wanted, &made);
+	uint64_t entered_ns = work_now();
+	struct sample_thread *thread = work_thread(&made);
 
 	if (!thread || !sample_start(thread, (struct stacks **)&r->samples)) {
 		control_count(CONTROL_skipped_no_memory, 1);
 		return;
 	}
-	if (made) {
-		init_count_clock(&thread->clock);
-		init_count_kernel(&thread->kernel);
-		__atomic_fetch_add(&r->prepared_ns, init_now() - entered_ns, __ATOMIC_RELAXED);
-	}
-	init_note_thread(r, thread->tid);
+	if (made)
+		__atomic_fetch_add(&r->prepared_ns, work_now() - entered_ns, __ATOMIC_RELAXED);
+	work_note(r, thread);
 	init_works(r);
-	if (thread->holder) {
-		if (!thread->holder->state)
-			python_publish(&thread->handler.python,
-				       (uintptr_t)__builtin_frame_address(0),
-				       thread->handler.stack_high);
+	if (thread->holder)
 		__atomic_store_n(&thread->holder->request, r, __ATOMIC_RELEASE);
-	}
-	r->clock = (int32_t)thread->clock.kind;
-	r->clock_error = thread->clock.error;
-	r->rate = thread->clock.rate;
-	r->kernel_state = (int32_t)thread->kernel.state;
-	r->kernel_error = thread->kernel.error;
 	record_moved(r, entered_ns);
 	thread->handler.target->request = live_request_number(r->live);
-}
-
-/* How far a count of the process's has grown since anybody was told. Any thread may tell. */
-static uint64_t init_untold(uint64_t *told, uint64_t now)
-{
-	uint64_t before = __atomic_load_n(told, __ATOMIC_RELAXED);
-
-	while (before < now)
-		if (__atomic_compare_exchange_n(told, &before, now, false, __ATOMIC_RELAXED,
-						__ATOMIC_RELAXED))
-			return now - before;
-	return 0;
 }
 
 static void init_paused(struct request *r)
@@ -265,21 +185,8 @@ static void init_paused(struct request *r)
 	__atomic_fetch_add(&r->preempted, used.usage.preempted, __ATOMIC_RELAXED);
 	if (used.usage.queued_known)
 		r->queued_known = true;
-	/* Before its profile is written, which then knows the file; the next stacks are whole. */
-	if (thread->handler.module_missed) {
-		thread->handler.module_missed = false;
-		modules_refresh();
-		python_find();
-		live_note_modules();
-	}
-	record_moved(r, init_now());
-	control_count(CONTROL_lost_late, thread->handler.late - thread->late_told);
-	thread->late_told = thread->handler.late;
-	control_count(CONTROL_lost_foreign, thread->handler.foreign - thread->foreign_told);
-	thread->foreign_told = thread->handler.foreign;
-	control_count(CONTROL_codes_full, init_untold(&codes_lost_told, codes_full()));
-	control_count(CONTROL_lost_signal_queue,
-		      init_untold(&overflows_told, signal_queue_overflows()));
+	record_moved(r, work_now());
+	work_told(thread);
 }
 
 /* Which rules keep it; counted. 0: none does. */
@@ -397,7 +304,7 @@ static void init_pushed(unsigned responses)
 /* It may be all that the process ever does: `ctl status` is to know of it. */
 static void init_tls_unseen(void)
 {
-	control_join(init_now());
+	control_join(work_now());
 	control_count(CONTROL_connections_tls_unseen, 1);
 }
 
@@ -411,6 +318,10 @@ static const struct track_callbacks callbacks = {
 	.pipeline_dropped = init_pipeline_dropped,
 	.tls_unseen = init_tls_unseen,
 	.pushed = init_pushed,
+	.turn_begins = loop_turn_begins,
+	.turn_event = loop_turn_event,
+	.turn_task = loop_turn_task,
+	.turn_ends = loop_turn_ends,
 };
 
 /* ---- fork ---- */
@@ -463,6 +374,7 @@ __attribute__((constructor)) static void init_start(void)
 	control_configure(&control);
 	live.place = settings.live;
 	live_configure(&live);
+	work_configure(&settings);
 	track_start(&callbacks);
 	pthread_atfork(NULL, NULL, init_postfork_child);
 	hook_active = true;

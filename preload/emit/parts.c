@@ -14,7 +14,7 @@ static void parts_count_samples(const struct request *r, const struct stacks *s,
 			parts->tail++;
 		} else {
 			parts->samples++;
-			parts->incomplete += s->samples[i].flags != 0;
+			parts->incomplete += (s->samples[i].flags & STACK_INCOMPLETE) != 0;
 		}
 	}
 }
@@ -66,6 +66,7 @@ static int64_t parts_idle(const struct request *r)
 		return 0;
 	if (r->idle_since_ns && r->idle_since_ns < r->end_ns)
 		idle += r->end_ns - r->idle_since_ns;
+	idle -= r->looped_ns < idle ? r->looped_ns : idle;
 	return (int64_t)(idle < r->end_ns - r->start_ns ? idle : r->end_ns - r->start_ns);
 }
 

@@ -14,7 +14,7 @@ _Static_assert(sizeof(wait_names) / sizeof(wait_names[0]) == WAIT_KINDS,
 /* The labels of one sample: those of the request, then its own. */
 struct labels {
 	struct profile_writer *writer;
-	struct profile_label list[12];
+	struct profile_label list[13];
 	size_t fixed, count; /* the first few are the same for every sample */
 	uint32_t at, ns;
 };
@@ -69,11 +69,13 @@ static void labels_at(struct labels *labels, const struct request *r, uint64_t a
 /* Worst first: a stack can lack more than one thing, a label has one value. */
 static void labels_stack(struct labels *labels, uint32_t flags)
 {
-	if (flags)
+	if (flags & STACK_INCOMPLETE)
 		labels_text(labels, PROFILE_LABEL_STACK,
 			    flags & STACK_NO_PYTHON  ? PROFILE_STACK_NO_PYTHON
 			    : flags & STACK_UNMERGED ? PROFILE_STACK_UNMERGED
 						     : PROFILE_STACK_TRUNCATED);
+	if (flags & STACK_INFERRED)
+		labels_text(labels, PROFILE_LABEL_CERTAINTY, PROFILE_INFERRED);
 }
 
 /* ---- the kinds of samples ---- */
@@ -155,7 +157,7 @@ static void write_stacks(struct writing *w, const struct stacks *s)
 		w->labels.count = w->labels.fixed;
 		labels_number(&w->labels, PROFILE_LABEL_THREAD, s->tid);
 		labels_at(&w->labels, samples->request, sample->at_ns);
-		labels_stack(&w->labels, sample->flags & STACK_INCOMPLETE);
+		labels_stack(&w->labels, sample->flags);
 		if (sample->flags & STACK_KERNEL)
 			write_kernel(w, depth);
 		else

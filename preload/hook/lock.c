@@ -11,6 +11,7 @@
 #include "preload/sample/holders.h"
 #include "preload/sigsafe/python.h"
 #include "preload/track/connection.h"
+#include "preload/track/track.h"
 
 /*
  * What trying says is what locking would have said, unless another has it. Locking after a try that says
@@ -144,6 +145,7 @@ static void lock_condition_done(struct wait *w, struct lock_gil *gil, int result
 	int saved = errno;
 
 	if (!gil->is) {
+		track_blocked();
 		waiting_done_kind(w, WAIT_LOCK, "condition");
 		return;
 	}
@@ -199,6 +201,14 @@ EXPORT int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mu
 	return result;
 }
 
+static void lock_semaphore_done(struct wait *w)
+{
+	if (!waiting_timed(w))
+		return;
+	track_blocked();
+	waiting_done_kind(w, WAIT_LOCK, "semaphore");
+}
+
 EXPORT int sem_wait(sem_t *semaphore)
 {
 	struct wait w;
@@ -206,7 +216,7 @@ EXPORT int sem_wait(sem_t *semaphore)
 
 	waiting_begin(&w);
 	result = libc_sem_wait(semaphore);
-	waiting_kind(&w, WAIT_LOCK, "semaphore");
+	lock_semaphore_done(&w);
 	return result;
 }
 
@@ -217,7 +227,7 @@ EXPORT int sem_timedwait(sem_t *semaphore, const struct timespec *deadline)
 
 	waiting_begin(&w);
 	result = libc_sem_timedwait(semaphore, deadline);
-	waiting_kind(&w, WAIT_LOCK, "semaphore");
+	lock_semaphore_done(&w);
 	return result;
 }
 
@@ -228,7 +238,7 @@ EXPORT int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespe
 
 	waiting_begin(&w);
 	result = libc_sem_clockwait(semaphore, clock, deadline);
-	waiting_kind(&w, WAIT_LOCK, "semaphore");
+	lock_semaphore_done(&w);
 	return result;
 }
 

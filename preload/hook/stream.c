@@ -9,6 +9,14 @@
 /* No read of these moves the stream on. */
 enum { UNCONSUMED = MSG_PEEK | MSG_OOB | MSG_ERRQUEUE };
 
+/* In the wrapper itself: where it was called from, for handler.h. */
+#define STREAM_NOTE_CALLER() \
+	do { \
+		if (wait_wanted()) \
+			handler_call = (struct handler_call){ (uintptr_t)__builtin_dwarf_cfa(), \
+							      (uintptr_t)__builtin_return_address(0) }; \
+	} while (0)
+
 static void stream_received(int fd, const void *buf, ssize_t got)
 {
 	int saved = errno;
@@ -98,6 +106,7 @@ EXPORT ssize_t read(int fd, void *buf, size_t size)
 	struct wait w;
 	ssize_t got;
 
+	STREAM_NOTE_CALLER();
 	waiting_begin(&w);
 	got = libc_read(fd, buf, size);
 	waiting_received(&w, fd, got);
@@ -124,6 +133,7 @@ EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
 	struct wait w;
 	ssize_t got;
 
+	STREAM_NOTE_CALLER();
 	waiting_begin(&w);
 	got = libc_readv(fd, parts, count);
 	waiting_received(&w, fd, got);
@@ -137,6 +147,7 @@ EXPORT ssize_t recv(int fd, void *buf, size_t size, int flags)
 	struct wait w;
 	ssize_t got;
 
+	STREAM_NOTE_CALLER();
 	waiting_begin(&w);
 	got = libc_recv(fd, buf, size, flags);
 	waiting_received(&w, fd, got);
@@ -164,6 +175,7 @@ EXPORT ssize_t recvfrom(int fd, void *buf, size_t size, int flags, struct sockad
 	struct wait w;
 	ssize_t got;
 
+	STREAM_NOTE_CALLER();
 	waiting_begin(&w);
 	got = libc_recvfrom(fd, buf, size, flags, from, from_len);
 	waiting_received(&w, fd, got);
@@ -191,6 +203,7 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	struct wait w;
 	ssize_t got;
 
+	STREAM_NOTE_CALLER();
 	waiting_begin(&w);
 	got = libc_recvmsg(fd, message, flags);
 	waiting_received(&w, fd, got);

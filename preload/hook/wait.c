@@ -79,6 +79,18 @@ static void wait_look(const struct wait *w, struct wait_set *set, int count, con
 	}
 }
 
+/* Of an event loop: its next turn begins. */
+static void wait_done(void)
+{
+	int saved = errno;
+
+	if (track_in_turns() && hook_enter()) {
+		track_waited();
+		hook_leave();
+	}
+	errno = saved;
+}
+
 EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
 	struct wait w;
@@ -88,6 +100,7 @@ EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 	waiting_begin_lasting(&w, WAIT_SLEEP, count == 0 && timeout > 0);
 	result = libc_poll(fds, count, timeout);
 	waiting_poll(&w, fds, count);
+	wait_done();
 	return result;
 }
 
@@ -100,6 +113,7 @@ EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t fds_
 	waiting_begin(&w);
 	result = libc___poll_chk(fds, count, timeout, fds_size);
 	waiting_poll(&w, fds, count);
+	wait_done();
 	return result;
 }
 
@@ -115,6 +129,7 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 	during = waiting_begin_masked(&w, mask, &storage);
 	result = libc_ppoll(fds, count, timeout, during);
 	waiting_poll(&w, fds, count);
+	wait_done();
 	return result;
 }
 
@@ -130,6 +145,7 @@ EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *
 	during = waiting_begin_masked(&w, mask, &storage);
 	result = libc___ppoll_chk(fds, count, timeout, during, fds_size);
 	waiting_poll(&w, fds, count);
+	wait_done();
 	return result;
 }
 
@@ -145,6 +161,7 @@ EXPORT int select(int count, fd_set *read_set, fd_set *write_set, fd_set *except
 	wait_look(&w, &set, count, read_set, write_set);
 	result = libc_select(count, read_set, write_set, except_set, timeout);
 	waiting_set(&w, set.count, set.fd, set.sends);
+	wait_done();
 	return result;
 }
 
@@ -162,6 +179,7 @@ EXPORT int pselect(int count, fd_set *read_set, fd_set *write_set, fd_set *excep
 	wait_look(&w, &set, count, read_set, write_set);
 	result = libc_pselect(count, read_set, write_set, except_set, timeout, during);
 	waiting_set(&w, set.count, set.fd, set.sends);
+	wait_done();
 	return result;
 }
 
@@ -174,6 +192,7 @@ EXPORT int epoll_wait(int fd, struct epoll_event *events, int max, int timeout)
 	waiting_begin(&w);
 	result = libc_epoll_wait(fd, events, max, timeout);
 	waiting_kind(&w, WAIT_POLL, "epoll");
+	wait_done();
 	return result;
 }
 
@@ -189,6 +208,7 @@ EXPORT int epoll_pwait(int fd, struct epoll_event *events, int max, int timeout,
 	during = waiting_begin_masked(&w, mask, &storage);
 	result = libc_epoll_pwait(fd, events, max, timeout, during);
 	waiting_kind(&w, WAIT_POLL, "epoll");
+	wait_done();
 	return result;
 }
 
@@ -204,6 +224,7 @@ EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int max,
 	during = waiting_begin_masked(&w, mask, &storage);
 	result = libc_epoll_pwait2(fd, events, max, timeout, during);
 	waiting_kind(&w, WAIT_POLL, "epoll");
+	wait_done();
 	return result;
 }
 
@@ -211,9 +232,17 @@ EXPORT int epoll_ctl(int epoll_fd, int command, int fd, struct epoll_event *even
 {
 	int result = libc_epoll_ctl(epoll_fd, command, fd, event);
 	int saved = errno;
+	bool added = command == EPOLL_CTL_ADD, writes = added || command == EPOLL_CTL_MOD;
 
-	if (result == 0 && command == EPOLL_CTL_ADD && hook_enter()) {
-		track_epoll_added(epoll_fd, fd);
+	if (result != 0)
+		return result;
+	/* The kernel has read the event: so can we. */
+	writes = writes && track_in_turns() && (event->events & EPOLLOUT);
+	if ((added || writes) && hook_enter()) {
+		if (added)
+			track_epoll_added(epoll_fd, fd);
+		if (writes)
+			track_epoll_changed(fd);
 		hook_leave();
 	}
 	errno = saved;

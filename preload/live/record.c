@@ -61,7 +61,8 @@ void record_moved(struct request *r, uint64_t now_ns)
 	l->seen_ns = now_ns;
 	l->cpu_ns = r->cpu_ns;
 	l->idle_ns = r->idle_ns;
-	l->idle_since_ns = r->idle_since_ns;
+	/* What event loops did for it meanwhile was no idle time. */
+	l->idle_since_ns = r->idle_since_ns ? r->idle_since_ns + r->looped_ns : 0;
 	l->prepared_ns = r->prepared_ns;
 	l->threads = r->threads;
 	l->rate = r->rate;

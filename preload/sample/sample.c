@@ -7,12 +7,14 @@
 #include <time.h>
 
 #include "preload/live/live.h"
+#include "preload/sample/held.h"
 #include "preload/sample/holders.h"
 #include "preload/sample/mask.h"
 #include "preload/sample/signal.h"
 #include "preload/sigsafe/raw.h"
 
 enum { FIRST_LOOK_NS = 1000000 }; /* a short request does not pay for it */
+enum { SPARES_MAX = 16 };
 
 /*
  * Two things that make short requests cheap on a busy thread. Starting and stopping a perf event costs as much
@@ -51,6 +53,29 @@ static void sample_tree_free(struct stacks *tree)
 	live_put_tree(stacks_free(tree));
 }
 
+static struct stacks *sample_take_spare(struct sample_thread *thread)
+{
+	struct stacks *spare = thread->spare;
+
+	if (spare) {
+		thread->spare = spare->next;
+		thread->spares--;
+	}
+	return spare;
+}
+
+static void sample_put_spare(struct sample_thread *thread, struct stacks *tree)
+{
+	/* An event loop has as many requests at a time. */
+	if (!thread || thread->spares >= (thread->held ? SPARES_MAX : 1) || stacks_torn(tree)) {
+		sample_tree_free(tree);
+		return;
+	}
+	tree->next = thread->spare;
+	thread->spare = tree;
+	thread->spares++;
+}
+
 static void sample_thread_free(struct sample_thread *thread)
 {
 	kernel_clock_close(&thread->kernel, &thread->handler.kernel);
@@ -59,7 +84,9 @@ static void sample_thread_free(struct sample_thread *thread)
 	/* From here on a late tick finds nobody. */
 	handler_self = NULL;
 	__asm__ volatile("" ::: "memory");
-	sample_tree_free(thread->spare);
+	while (thread->spare)
+		sample_tree_free(sample_take_spare(thread));
+	held_free(thread->held);
 	holders_release(thread->holder);
 	if (thread->scratch)
 		raw_munmap(thread->scratch, SAMPLE_SCRATCH);
@@ -184,15 +211,16 @@ uint64_t sample_cpu_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static struct stacks *sample_take_target(struct sample_thread *thread, struct stacks **list)
+struct stacks *sample_tree(struct sample_thread *thread, struct stacks **list)
 {
 	struct stacks *target;
 
 	for (target = __atomic_load_n(list, __ATOMIC_ACQUIRE); target; target = target->next)
 		if (target->tid == thread->tid)
 			return target;
-	target = thread->spare ? thread->spare : sample_tree_new();
-	thread->spare = NULL;
+	target = sample_take_spare(thread);
+	if (!target)
+		target = sample_tree_new();
 	if (target)
 		stacks_reset(target, thread->tid);
 	return target;
@@ -231,8 +259,7 @@ static void sample_read_end(struct sample_thread *thread, struct sample_used *us
 		used->cpu_ns = thread->stopped.cpu_ns - thread->cpu_start_ns;
 }
 
-/* Once the target is there: from now on ticks are its. */
-static void sample_clock_run(struct sample_thread *thread)
+void sample_clock_run(struct sample_thread *thread)
 {
 	if (mask_given_up()) {
 		clock_stop(&thread->clock);
@@ -242,8 +269,7 @@ static void sample_clock_run(struct sample_thread *thread)
 	}
 }
 
-/* While the target is still there. */
-static void sample_clock_leave(struct sample_thread *thread)
+void sample_clock_leave(struct sample_thread *thread)
 {
 	thread->handler.left_running = thread->clock.kind == CLOCK_PERF_USER &&
 				       !thread->stop_at_once && !mask_given_up();
@@ -266,7 +292,7 @@ void sample_rest(void)
 
 bool sample_start(struct sample_thread *thread, struct stacks **list)
 {
-	struct stacks *target = sample_take_target(thread, list);
+	struct stacks *target = sample_tree(thread, list);
 
 	if (!target)
 		return false;
@@ -286,6 +312,16 @@ static bool sample_listed(struct stacks **list, const struct stacks *target)
 	return false;
 }
 
+void sample_list(struct stacks **list, struct stacks *tree)
+{
+	if (sample_listed(list, tree))
+		return;
+	tree->next = __atomic_load_n(list, __ATOMIC_ACQUIRE);
+	while (!__atomic_compare_exchange_n(list, &tree->next, tree, false, __ATOMIC_ACQ_REL,
+					    __ATOMIC_ACQUIRE))
+		;
+}
+
 void sample_stop(struct sample_thread *thread, struct stacks **list, struct sample_used *used)
 {
 	struct stacks *target = thread->handler.target;
@@ -296,19 +332,11 @@ void sample_stop(struct sample_thread *thread, struct stacks **list, struct samp
 	sample_clock_leave(thread);
 	__atomic_store_n(&thread->handler.target, NULL, __ATOMIC_RELEASE);
 	kernel_ring_drain(&thread->handler.kernel, target, thread->handler.keys);
-	if (!sample_listed(list, target)) {
-		if (target->n_samples || target->lost || target->nested || target->kernel_lost ||
-		    target->waits.count || target->waits.lost) {
-			target->next = __atomic_load_n(list, __ATOMIC_ACQUIRE);
-			while (!__atomic_compare_exchange_n(list, &target->next, target, false,
-							    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-				;
-		} else if (!thread->spare) {
-			thread->spare = target;
-		} else {
-			sample_tree_free(target);
-		}
-	}
+	if (target->n_samples || target->lost || target->nested || target->kernel_lost ||
+	    target->waits.count || target->waits.lost)
+		sample_list(list, target);
+	else if (!sample_listed(list, target))
+		sample_put_spare(thread, target);
 	sample_read_end(thread, used);
 }
 
@@ -338,12 +366,9 @@ void sample_discard(struct sample_thread *thread, struct stacks *list)
 	while (list) {
 		struct stacks *next = list->next;
 
-		if (thread && !thread->spare && !stacks_torn(list)) {
+		if (thread && !stacks_torn(list))
 			stacks_reset(list, thread->tid);
-			thread->spare = list;
-		} else {
-			sample_tree_free(list);
-		}
+		sample_put_spare(thread, list);
 		list = next;
 	}
 }
@@ -363,13 +388,25 @@ void sample_postfork_child(void)
 	thread->handler.kernel = (struct kernel_ring){ 0 };
 	thread->usage_source = (struct usage_source){ 0 };
 	/* What stands in the parent's live file is the parent's. */
-	if (thread->spare && thread->spare->shared) {
-		stacks_free(thread->spare);
-		thread->spare = NULL;
+	for (struct stacks **spare = &thread->spare; *spare;) {
+		struct stacks *tree = *spare;
+
+		if (!tree->shared) {
+			spare = &tree->next;
+			continue;
+		}
+		*spare = tree->next;
+		thread->spares--;
+		stacks_free(tree);
 	}
 	thread->stopped.at_ns = 0;
 	thread->handler.left_running = false;
 	thread->handler.target = NULL;
+	thread->handler.held = NULL;
+	if (thread->held) {
+		thread->held->kept = 0;
+		stacks_reset(thread->held->stacks, thread->tid);
+	}
 	thread->handler.inside = false;
 	thread->tid = (uint32_t)raw_gettid();
 }

@@ -16,12 +16,15 @@
 #include "preload/sigsafe/stacks.h"
 
 /* What one thread needs. In memory of its own, reached by handler_self (whose first member it is). */
+struct held;
 struct sample_thread {
 	struct handler_thread handler;
 	struct clock clock;
 	struct kernel_clock kernel;
+	struct held *held; /* NULL: made when it is first needed */
 	uint32_t tid;
-	struct stacks *spare;     /* an empty tree for the next request */
+	struct stacks *spare;     /* empty trees for the next requests */
+	uint32_t spares;
 	uint32_t stop_at_once;    /* so many requests still stop the clock at their end: see sample_rest */
 	uint64_t cpu_start_ns;
 	struct usage_source usage_source;
@@ -65,8 +68,17 @@ struct sample_used {
 };
 void sample_stop(struct sample_thread *thread, struct stacks **list, struct sample_used *used);
 
+/* Once the target is there: from now on ticks are its. And while it is still there: they are nobody's soon. */
+void sample_clock_run(struct sample_thread *thread);
+void sample_clock_leave(struct sample_thread *thread);
+
 /* The thread's next work is no request's that is to be sampled: stops a clock that was left running. */
 void sample_rest(void);
+
+/* The thread's tree for a request: the one in its list, or an empty one; NULL: no memory. sample_list puts it
+ * there. */
+struct stacks *sample_tree(struct sample_thread *thread, struct stacks **list);
+void sample_list(struct stacks **list, struct stacks *tree);
 
 /* SAMPLE_SCRATCH bytes for whoever writes a profile on this thread: reserved at first use, the
  * thread's own. thread NULL: a new one each time. NULL when there is no memory. */

@@ -123,6 +123,9 @@ static void wait_finish_record(struct handler_thread *self, const struct wait *w
 {
 	uint32_t flags = 0;
 
+	if (self->held && self->target->waits.count < WAITS_MAX)
+		self->held_waits[self->target->waits.count] =
+			python_task_here(&self->python).number;
 	if (stack && w->looked) {
 		record->node = w->node;
 		flags = w->flags;

@@ -6,6 +6,7 @@
 #include <ucontext.h>
 
 __thread struct handler_thread *handler_self;
+__thread struct handler_call handler_call;
 void (*handler_foreign)(int number, siginfo_t *info, void *context);
 void (*handler_idle)(struct handler_thread *self);
 
@@ -113,6 +114,46 @@ static size_t handler_walk(struct handler_thread *self, const struct unwind_regi
 	return depth;
 }
 
+enum { CALLER_BYTES = 2048 }; /* from one call in a function to the next, at most */
+
+/*
+ * Event loops in C read, and then call back, in one and the same function. Is that still on the
+ * stack? What it calls begins where what it called then began.
+ */
+static bool handler_inside(const struct handler_thread *self, size_t n_native)
+{
+	for (size_t i = 0; self->call.pc && i + 1 < n_native; i++) {
+		if (self->native[i].cfa == self->call.cfa)
+			return self->native[i + 1].pc - self->call.pc + CALLER_BYTES <
+			       2 * CALLER_BYTES;
+	}
+	return false;
+}
+
+static void handler_mark(struct handler_thread *self, size_t n_native)
+{
+	struct handler_mark *mark = &self->held[self->target->n_samples];
+
+	if (self->mode == HANDLER_NATIVE)
+		self->python.task = python_task_here(&self->python);
+	*mark = (struct handler_mark){ self->python.task, handler_inside(self, n_native) };
+}
+
+/* A sample of the stack in self->keys and self->native. */
+static void handler_add(struct handler_thread *self, size_t depth, size_t n_native, uint64_t at_ns,
+			uint32_t flags)
+{
+	struct stacks *target = self->target;
+
+	if (self->held && target->n_samples >= HANDLER_HELD_MAX) {
+		target->lost++;
+		return;
+	}
+	if (self->held)
+		handler_mark(self, n_native);
+	stacks_add(target, self->keys, depth, at_ns, flags);
+}
+
 static void handler_sample(struct handler_thread *self, const ucontext_t *context)
 {
 	struct unwind_registers registers;
@@ -136,7 +177,7 @@ static void handler_sample(struct handler_thread *self, const ucontext_t *contex
 	}
 	handler_registers(&registers, context);
 	depth = handler_walk(self, &registers, &n_native, &flags);
-	stacks_add(self->target, self->keys, depth, now, flags);
+	handler_add(self, depth, n_native, now, flags);
 	self->ended_ns = handler_now();
 }
 
@@ -185,7 +226,7 @@ uint32_t handler_here(struct handler_thread *self, uint32_t *flags)
 	node = stacks_node(self->target, self->keys + own, depth - own);
 	/* A tick came in the middle: it is for what the thread was doing, which is this. */
 	while (__atomic_exchange_n(&self->deferred, false, __ATOMIC_RELAXED))
-		stacks_add(self->target, self->keys, depth, handler_now(), *flags);
+		handler_add(self, depth, n_native, handler_now(), *flags);
 	__asm__ volatile("" ::: "memory");
 	self->inside = false;
 	return node;

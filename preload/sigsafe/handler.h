@@ -14,11 +14,27 @@
 #include "preload/sigsafe/stacks.h"
 #include "preload/sigsafe/unwind.h"
 
+enum { HANDLER_HELD_MAX = 4096 }; /* samples of one turn of an event loop: four seconds */
+
 enum handler_stacks { HANDLER_MIXED, HANDLER_PYTHON, HANDLER_NATIVE };
+
+/* Where a function of libc was called from: the stack pointer before the call, and the return address. */
+struct handler_call {
+	uintptr_t cfa, pc;
+};
+
+/* Of a sample that is held. */
+struct handler_mark {
+	struct python_task task;
+	bool inside; /* the caller of handler_thread.call has not returned since */
+};
 
 /* A thread's half of sampling. Made and changed by the sample room on the same thread. */
 struct handler_thread {
 	struct stacks *target;   /* where samples go; NULL: none are wanted. Changed only by the thread itself */
+	struct handler_mark *held; /* HANDLER_HELD_MAX: of each of the target's samples; NULL: not wanted */
+	uint64_t *held_waits;     /* WAITS_MAX: the task of each of the target's waits */
+	struct handler_call call; /* the last read of a request's; pc 0: none */
 	bool inside;             /* the thread walks its own stack: handler_here */
 	bool deferred;           /* a tick came meanwhile */
 	bool module_missed;      /* a pc in no known module: one may have been loaded since they were looked at */
@@ -46,6 +62,9 @@ struct handler_thread {
 
 /* This thread's, NULL before its first request. Initial-exec: reading it allocates nothing. */
 extern __thread struct handler_thread *handler_self;
+
+/* The calling thread's last call of a function that reads. */
+extern __thread struct handler_call handler_call;
 
 /* What to do with our signal when our clock did not send it: the host's own action for it. */
 extern void (*handler_foreign)(int number, siginfo_t *info, void *context);

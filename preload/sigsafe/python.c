@@ -5,6 +5,7 @@
 #include "preload/sigsafe/cpython/load.h"
 #include "preload/sigsafe/cpython/runtime.h"
 #include "preload/sigsafe/cpython/symbols.h"
+#include "preload/sigsafe/cpython/task.h"
 #include "preload/sigsafe/cpython/thread.h"
 #include "preload/sigsafe/cpython/walk.h"
 #include "preload/sigsafe/peek.h"
@@ -216,6 +217,7 @@ enum python_result python_walk(struct python_thread *thread, uintptr_t sp, uintp
 	uintptr_t state;
 
 	*n = 0;
+	thread->task = (struct python_task){ 0 };
 	if (!answer || answer->state != RUNTIME_READY || stack_high <= sp ||
 	    stack_high - sp > STACK_LEN_MAX)
 		return PYTHON_NONE;
@@ -225,7 +227,41 @@ enum python_result python_walk(struct python_thread *thread, uintptr_t sp, uintp
 	if (!state)
 		return PYTHON_NONE;
 	publish(thread, state);
+	task_look(&answer->runtime, state, &thread->task);
 	if (answer->runtime.layout->chain == CHAIN_HEAP)
 		return walk_heap_frames(&answer->runtime, state, &stack, frames, max, n);
-	return walk_stack_frames(&answer->runtime, state, &stack, frames, max, n);
+	return walk_stack_frames(&answer->runtime, state, &stack, frames, max, n,
+				 &thread->task.coroutine);
+}
+
+/* ---- tasks ---- */
+
+struct python_task python_task_here(const struct python_thread *thread)
+{
+	const struct answer *answer = __atomic_load_n(&python.current, __ATOMIC_ACQUIRE);
+	struct python_task task = { 0 };
+	uintptr_t state;
+
+	if (!answer || answer->state != RUNTIME_READY)
+		return task;
+	if (answer->runtime.layout->thread_rule != THREAD_BY_API)
+		state = thread->published ? *thread->published : 0;
+	else if (answer->runtime.layout->touch && thread->touched != answer)
+		state = 0;
+	else
+		state = answer->runtime.this_thread();
+	/* A state that another thread made may be the wrong one of several. */
+	if (load_plausible(state) && peek_ok(state, answer->runtime.layout->thread.size) &&
+	    load_word(state + answer->runtime.layout->thread.id) ==
+		    (uintptr_t)__builtin_thread_pointer())
+		task_look(&answer->runtime, state, &task);
+	return task;
+}
+
+bool python_task_waits(uintptr_t coroutine)
+{
+	const struct answer *answer = __atomic_load_n(&python.current, __ATOMIC_ACQUIRE);
+
+	return coroutine && answer && answer->state == RUNTIME_READY &&
+	       task_suspended(&answer->runtime, coroutine);
 }

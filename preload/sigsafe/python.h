@@ -40,6 +40,13 @@ void python_withdraw(void);
 /* "3.11.2", "3.13.5 free-threaded", "none", or "unsupported 3.7" with the reason; static storage, never NULL. */
 const char *python_version(void);
 
+/* One of the tasks (of asyncio) and greenlets that share a thread. */
+struct python_task {
+	uint64_t number;     /* different for each that lives at the same time; 0: no Python here */
+	uintptr_t stack;     /* its data stack: that of its thread, or a greenlet's own */
+	uintptr_t coroutine; /* its outermost one; 0: none, or not looked for */
+};
+
 /* What a thread remembers between samples. Zero means nothing yet. One per thread, handler only. */
 struct python_thread {
 	uintptr_t thread_states[4]; /* recently found to be this thread's */
@@ -48,6 +55,7 @@ struct python_thread {
 	unsigned wait;          /* samples to let pass before searching again */
 	const void *touched;    /* the interpreter that python_touch asked */
 	uintptr_t *published;   /* where others look for this thread's state; NULL: nowhere */
+	struct python_task task; /* that ran at the last walk */
 };
 
 /* Outside the handler, on the thread that is to be sampled, whenever that begins: without it some
@@ -60,6 +68,13 @@ enum python_result python_walk(struct python_thread *thread, uintptr_t sp, uintp
 
 /* Of the calling thread, whose stack pointer is sp: finds its thread state and publishes it, as each walk does. Not from the handler. */
 void python_publish(struct python_thread *thread, uintptr_t sp, uintptr_t stack_high);
+
+/* The task that the calling thread runs, number 0 when that is not known; its coroutine is not looked for. Some
+ * 20 ns, no system call. */
+struct python_task python_task_here(const struct python_thread *thread);
+/* Is this a coroutine that waits to be resumed? (Then it is the one that ran when its address was
+ * learnt, unless it has ended and another one begun and come to wait meanwhile.) Not from the handler. */
+bool python_task_waits(uintptr_t coroutine);
 
 /* Is this condition variable the GIL's? Any thread, any time; a compare. Then *holder is the thread
  * state that has the GIL, or had it last; 0 when there is none. */

@@ -185,6 +185,41 @@ uint32_t stacks_node(struct stacks *s, const uint64_t *keys, size_t depth)
 	return node;
 }
 
+uint32_t stacks_copy(struct stacks *s, const struct stacks *from, uint32_t node)
+{
+	uint64_t keys[STACKS_DEPTH_MAX];
+	size_t depth = 0;
+
+	for (; node != STACKS_ROOT && depth < STACKS_DEPTH_MAX; node = from->nodes[node].parent)
+		keys[depth++] = from->nodes[node].key;
+	return stacks_node(s, keys, depth);
+}
+
+static bool stacks_add_node(struct stacks *s, uint32_t node, uint64_t at_ns, uint32_t flags)
+{
+	shared_need(&s->samples_part, (s->n_samples + 1) * (uint32_t)sizeof(*s->samples));
+	s->samples[s->n_samples++] = (struct stack_sample){ at_ns, node, flags };
+	s->incomplete += (flags & STACK_INCOMPLETE) != 0;
+	return true;
+}
+
+bool stacks_take(struct stacks *s, const struct stacks *from, const struct stack_sample *sample,
+		 uint32_t flags)
+{
+	uint32_t node;
+
+	if (s->n_samples == STACKS_SAMPLES_MAX) {
+		s->lost++;
+		return false;
+	}
+	node = stacks_copy(s, from, sample->node);
+	if (node == STACKS_ROOT && sample->node != STACKS_ROOT) {
+		s->lost++;
+		return false;
+	}
+	return stacks_add_node(s, node, sample->at_ns, flags);
+}
+
 bool stacks_add(struct stacks *s, const uint64_t *keys, size_t depth, uint64_t at_ns,
 		uint32_t flags)
 {
@@ -199,8 +234,5 @@ bool stacks_add(struct stacks *s, const uint64_t *keys, size_t depth, uint64_t a
 		s->lost++;
 		return false;
 	}
-	shared_need(&s->samples_part, (s->n_samples + 1) * (uint32_t)sizeof(*s->samples));
-	s->samples[s->n_samples++] = (struct stack_sample){ at_ns, node, flags };
-	s->incomplete += (flags & STACK_INCOMPLETE) != 0;
-	return true;
+	return stacks_add_node(s, node, at_ns, flags);
 }

@@ -63,6 +63,7 @@ enum stack_flags {
 	STACK_NO_PYTHON = 4, /* Python frames were there and could not be read */
 	STACK_INCOMPLETE = STACK_TRUNCATED | STACK_UNMERGED | STACK_NO_PYTHON,
 	STACK_KERNEL = 8,    /* the kernel's stack, taken by the kernel: no frame of the program's */
+	STACK_INFERRED = 16, /* whose work it was is inferred */
 };
 
 struct stack_sample {
@@ -124,5 +125,10 @@ bool stacks_add(struct stacks *s, const uint64_t *keys, size_t depth, uint64_t a
 /* The same without a sample: the node of this stack, STACKS_ROOT when there is no room (not counted). The
  * thread's own handler must be kept out meanwhile. */
 uint32_t stacks_node(struct stacks *s, const uint64_t *keys, size_t depth);
+/* The same stack as `node` of another tree. Outside the handlers of both. */
+uint32_t stacks_copy(struct stacks *s, const struct stacks *from, uint32_t node);
+/* A sample from another tree, its flags changed to these. False, and counted, when there is no room. */
+bool stacks_take(struct stacks *s, const struct stacks *from, const struct stack_sample *sample,
+		 uint32_t flags);
 
 #endif

@@ -169,8 +169,12 @@ bool waits_add(struct waits *w, const struct wait_record *wait)
 {
 	struct wait_record summed;
 
+	if (w->apart && w->count == WAITS_MAX) {
+		w->lost += wait->count;
+		return false;
+	}
 	/* The last half is for sums: thousands of long waits of one kind become one rather than lost. */
-	if (!wait->summed && w->count < WAITS_MAX / 2) {
+	if (w->apart || (!wait->summed && w->count < WAITS_MAX / 2)) {
 		*waits_next(w) = *wait;
 		w->last = w->count;
 		return true;
@@ -178,4 +182,17 @@ bool waits_add(struct waits *w, const struct wait_record *wait)
 	summed = *wait;
 	summed.summed = true;
 	return waits_sum(w, &summed);
+}
+
+bool waits_take(struct waits *w, const struct waits *from, const struct wait_record *wait,
+		uint32_t node, uint8_t flags)
+{
+	struct wait_record record = *wait;
+	const char *on = waits_text(from, wait->on), *holder = waits_text(from, wait->holder);
+
+	record.node = node;
+	record.flags = flags;
+	record.on = waits_intern(w, on, strlen(on));
+	record.holder = waits_intern(w, holder, strlen(holder));
+	return waits_add(w, &record);
 }

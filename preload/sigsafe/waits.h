@@ -60,6 +60,7 @@ struct waits {
 	uint32_t count, texts_used;
 	uint32_t lost; /* waits that found no room; none of their time is in a record */
 	uint32_t last; /* number + 1 of the record added or extended last */
+	bool apart;    /* no two waits are added up */
 	bool goes_on;  /* that wait timed out, and is waited on by the next call: set by who records it */
 	struct wait_record *records;
 	uint32_t *index; /* WAITS_SLOTS */
@@ -95,5 +96,8 @@ bool waits_extend(struct waits *w, enum wait_kind kind, uint32_t holder, uint64_
 
 /* Adds one; summed: to the record of the same kind, on, holder and node. False, and counted, when there is no room. */
 bool waits_add(struct waits *w, const struct wait_record *wait);
+/* A record of another's, whose node is `node` here. */
+bool waits_take(struct waits *w, const struct waits *from, const struct wait_record *wait,
+		uint32_t node, uint8_t flags);
 
 #endif

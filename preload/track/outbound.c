@@ -78,7 +78,26 @@ static void outbound_sniff(struct outbound *o, const uint8_t *bytes, size_t len)
 		outbound_judge(o, false);
 }
 
-bool outbound_sent(struct outbound *o, const void *bytes, size_t len)
+/* Whose request is this? In an event loop it may be another's than of whom something was read last. */
+static bool outbound_relays(struct outbound *o, const struct request *sent, const struct turn *turn)
+{
+	if (outbound_same(sent, o->request))
+		return true;
+	for (unsigned i = turn ? turn->count : 0; i-- > 0;) {
+		struct request *r = turn->events[i].request;
+
+		if (r == o->request || __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != REQUEST_OPEN ||
+		    !outbound_same(sent, r))
+			continue;
+		request_ref(r);
+		request_unref(o->request);
+		o->request = r;
+		return true;
+	}
+	return false;
+}
+
+bool outbound_sent(struct outbound *o, const void *bytes, size_t len, const struct turn *turn)
 {
 	struct request *p;
 
@@ -93,5 +112,5 @@ bool outbound_sent(struct outbound *o, const void *bytes, size_t len)
 		return outbound_judge(o, false);
 	if (p->in.any.stage == WIRE_HEAD)
 		return false;
-	return outbound_judge(o, outbound_same(p, o->request));
+	return outbound_judge(o, outbound_relays(o, p, turn));
 }

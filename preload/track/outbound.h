@@ -7,6 +7,7 @@
 #define REQPROF_TRACK_OUTBOUND_H
 
 #include "preload/track/connection.h"
+#include "preload/track/turn.h"
 
 struct outbound {
 	struct endpoint endpoint;
@@ -24,7 +25,10 @@ void outbound_start(struct outbound *o, struct request *request);
 /* Makes it another request's (a pooled connection used again). */
 void outbound_rebind(struct outbound *o, struct request *request);
 void outbound_stop(struct outbound *o);
-/* True when these bytes show that the socket carries its request on to an upstream. */
-bool outbound_sent(struct outbound *o, const void *bytes, size_t len);
+/*
+ * True when these bytes show that the socket carries its request on to an upstream. turn: of an event
+ * loop, or NULL: if it carries on another one of that, the socket is that one's from now on.
+ */
+bool outbound_sent(struct outbound *o, const void *bytes, size_t len, const struct turn *turn);
 
 #endif

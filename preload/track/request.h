@@ -93,6 +93,7 @@ struct request {
 	uint32_t begun_tid;             /* the thread that its first byte was read on */
 	uint32_t n_children, threads_started; /* atomic: started by its threads; written by children.c */
 	struct request_child children[REQUEST_CHILDREN_MAX]; /* the first of them */
+	uint64_t looped_ns;             /* atomic sum: of what counts as idle, event loops worked for it */
 	uint64_t idle_ns;               /* atomic sum: nobody worked for it, from its start to its end */
 	uint32_t rate;
 	int32_t clock;                  /* enum clock_kind of the last thread that worked for it */

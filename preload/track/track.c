@@ -16,9 +16,11 @@
 
 static const struct track_callbacks *callbacks;
 static uint64_t requests_begun; /* atomic */
+static uint32_t requests_open;  /* atomic: of those that are profiled */
 
 static struct pool connection_pool = { .object_size = (sizeof(struct connection) + 15) / 16 * 16 };
 static struct pool outbound_pool = { .object_size = (sizeof(struct outbound) + 15) / 16 * 16 };
+static struct pool turn_pool = { .object_size = (sizeof(struct turn) + 15) / 16 * 16 };
 
 /* The thread's own: nobody else touches it. Both hold a reference; current also a hold. */
 static __thread struct {
@@ -29,6 +31,8 @@ static __thread struct {
 	 * plain text begins. */
 	const struct connection *flushed;
 	int reading; /* the descriptor whose bytes are being followed, plus 1; 0: none, or not received from it */
+	bool blocked;      /* it has waited in a lock since it took up `current` */
+	struct turn *turn; /* not NULL: the thread serves several requests at a time, and `current` stays NULL */
 } self;
 
 void track_start(const struct track_callbacks *cb)
@@ -69,6 +73,16 @@ static void track_drop_hold(struct request *r)
 		callbacks->finished(r);
 }
 
+bool track_keep(struct request *r)
+{
+	return track_hold(r);
+}
+
+void track_let_go(struct request *r)
+{
+	track_drop_hold(r);
+}
+
 /* Lets go of the hold that its end has, whoever comes first. */
 static void track_release(struct request *r)
 {
@@ -101,6 +115,93 @@ static void track_let_go_of_ended(void)
 	}
 }
 
+/* ---- turns of an event loop ---- */
+
+static void track_turn_begins(void)
+{
+	struct turn *turn = self.turn;
+
+	turn->running = true;
+	turn->open_most = __atomic_load_n(&requests_open, __ATOMIC_RELAXED);
+	callbacks->turn_begins(turn);
+}
+
+/* waits: for new work; else there only is no room for more events. */
+static void track_turn_ends(bool waits)
+{
+	struct turn *turn = self.turn;
+	struct turn_event *events = turn->events;
+	unsigned count = turn->count;
+
+	if (!turn->running)
+		return;
+	callbacks->turn_ends(turn, waits, __atomic_load_n(&requests_open, __ATOMIC_RELAXED) == 0);
+	turn_remember(turn);
+	turn->running = false;
+	turn->count = 0;
+	for (unsigned i = 0; i < count; i++) {
+		track_drop_hold(events[i].request);
+		request_unref(events[i].request);
+	}
+	if (!waits)
+		track_turn_begins();
+}
+
+/* Something was read or written for r. Takes over one reference. */
+static void track_turn_event(struct request *r, bool before, bool after, bool sent)
+{
+	struct turn *turn = self.turn;
+	struct turn_event *event;
+	uint32_t open = __atomic_load_n(&requests_open, __ATOMIC_RELAXED);
+
+	if (!turn->running)
+		track_turn_begins();
+	if (turn->count == TURN_EVENTS_MAX)
+		track_turn_ends(false);
+	if (!__atomic_load_n(&r->begun, __ATOMIC_ACQUIRE) || !track_hold(r)) {
+		request_unref(r);
+		return;
+	}
+	if (open > turn->open_most)
+		turn->open_most = open;
+	event = &turn->events[turn->count++];
+	*event = (struct turn_event){
+		.request = r, .before = before, .after = after, .sent = sent
+	};
+	callbacks->turn_event(event);
+}
+
+/*
+ * The thread goes to wait for new work, or turns to another request, and its own is not done: that
+ * is how an event loop is known. (A thread of a pool may have waited in a lock for the other one, and
+ * its own be another thread's by now.) True when it is one from now on.
+ */
+static bool track_look_for_loop(bool waits)
+{
+	if (self.turn || !callbacks->turn_ends || !self.current || (!waits && self.blocked) ||
+	    __atomic_load_n(&self.current->state, __ATOMIC_ACQUIRE) != REQUEST_OPEN)
+		return false;
+	self.turn = pool_get(&turn_pool);
+	if (!self.turn)
+		return false;
+	memset((char *)self.turn + sizeof(void *), 0, sizeof(*self.turn) - sizeof(void *));
+	return true;
+}
+
+static void track_leave_turns(void)
+{
+	struct turn *turn = self.turn;
+
+	if (!turn)
+		return;
+	track_turn_ends(true);
+	turn_forget(turn);
+	self.turn = NULL;
+	pool_put(&turn_pool, turn);
+}
+
+/* ---- taking up and putting down ---- */
+
 /* After each step of its connection: a head may come in pieces. */
 static void track_tell_head(struct request *r)
 {
@@ -120,6 +221,13 @@ static void track_take_up(struct request *r)
 		request_unref(r);
 		return;
 	}
+	if (track_look_for_loop(false)) {
+		track_put_down();
+		track_let_go_of_ended();
+		track_drop_hold(r);
+		track_turn_event(r, false, true, false);
+		return;
+	}
 	track_put_down();
 	track_let_go_of_ended();
 	/* Without a profile nobody asks who works for it, and a thread that ends would not let go of it. */
@@ -129,6 +237,7 @@ static void track_take_up(struct request *r)
 		return;
 	}
 	self.current = r;
+	self.blocked = false;
 	callbacks->resumed(r);
 	track_tell_head(r);
 }
@@ -143,6 +252,8 @@ static void track_notice_ended(void)
 
 static void track_quiet(void)
 {
+	if (self.turn)
+		track_turn_ends(true);
 	track_put_down();
 	track_let_go_of_ended();
 }
@@ -162,6 +273,8 @@ static void track_began(struct request *r)
 	if (r->profiled && self.reading && r->start_ns == r->first_byte_ns)
 		r->arrived_known = arrived_before(self.reading - 1, r->start_ns, track_now(),
 						  &r->arrived_ns);
+	if (r->profiled)
+		__atomic_fetch_add(&requests_open, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&r->begun, true, __ATOMIC_RELEASE);
 }
 
@@ -185,8 +298,14 @@ static void track_ended(struct connection *c, struct request *r)
 	if (!self.tid)
 		self.tid = (uint32_t)raw_gettid();
 	r->end_tid = self.tid;
+	if (r->profiled)
+		__atomic_fetch_sub(&requests_open, 1, __ATOMIC_RELAXED);
 	if (self.current == r)
 		track_put_down();
+	if (self.turn) {
+		request_ref(r);
+		track_turn_event(r, true, false, c != NULL);
+	}
 	if (!c || !r->profiled || track_client_has_all(c, r)) {
 		track_release(r);
 		request_unref(r);
@@ -370,6 +489,12 @@ static slot_value track_judge(int fd, slot_value value, const void *bytes, size_
 
 /* ---- I/O ---- */
 
+/* The request that the calling thread works for at this moment, as far as that is known; NULL: none. */
+static struct request *track_working_for(void)
+{
+	return self.turn ? turn_working_for(self.turn, callbacks->turn_task()) : self.current;
+}
+
 static bool track_over(const struct request *r)
 {
 	return !r || __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) == REQUEST_ENDED;
@@ -377,8 +502,8 @@ static bool track_over(const struct request *r)
 
 static void track_outbound_io(int fd, slot_value value, const void *bytes, size_t len, bool sent)
 {
+	struct request *r, *working_for = sent ? track_working_for() : NULL;
 	struct outbound *o = (struct outbound *)track_lock(fd, value);
-	struct request *r;
 	bool relays = false;
 
 	if (!o)
@@ -388,18 +513,16 @@ static void track_outbound_io(int fd, slot_value value, const void *bytes, size_
 	 * sent on it before, whose request may still be busy with its response. To one thread it stays
 	 * the open request's, whatever came before it in an event loop's turn.
 	 */
-	if (sent && self.current &&
-	    (track_over(o->request) || (o->sender && o->sender != &self)))
-		outbound_rebind(o, self.current);
+	if (working_for && (track_over(o->request) || (o->sender && o->sender != &self)))
+		outbound_rebind(o, working_for);
 	if (sent) {
 		o->asked = true;
 		o->sender = &self;
+		relays = outbound_sent(o, bytes, len, self.turn);
 	}
 	r = o->request;
 	if (r)
 		request_ref(r);
-	if (sent)
-		relays = outbound_sent(o, bytes, len);
 	spin_unlock(&o->endpoint.lock);
 	if (!r)
 		return;
@@ -407,7 +530,10 @@ static void track_outbound_io(int fd, slot_value value, const void *bytes, size_
 		track_address(SYS_getsockname, fd, &r->upstream);
 		r->role = REQUEST_PROXY;
 	}
-	track_take_up(r);
+	if (self.turn)
+		track_turn_event(r, true, true, sent);
+	else
+		track_take_up(r);
 }
 
 enum track_side track_side(int fd)
@@ -434,7 +560,8 @@ bool track_answered(int fd)
 	o = (struct outbound *)track_lock(fd, value);
 	if (!o)
 		return false;
-	answered = o->asked && self.current && o->request == self.current;
+	answered = o->asked && o->request &&
+		   (self.turn ? !track_over(o->request) : o->request == self.current);
 	o->asked = false;
 	spin_unlock(&o->endpoint.lock);
 	return answered;
@@ -466,6 +593,15 @@ static size_t track_feed(struct connection *c, const void *bytes, size_t len, en
 	return used;
 }
 
+static bool track_begins(const struct connection_events *events, const struct request *r)
+{
+	for (unsigned i = 0; i < events->count; i++) {
+		if (events->list[i].kind == CONNECTION_BEGAN && events->list[i].request == r)
+			return true;
+	}
+	return false;
+}
+
 /* With the connection locked; unlocks it. Returns how many of the bytes have been followed: if not all,
  * call again with the rest. */
 static size_t track_connection_step(struct connection *c, const void *bytes, size_t len,
@@ -483,7 +619,10 @@ static size_t track_connection_step(struct connection *c, const void *bytes, siz
 		request_ref(open);
 	spin_unlock(&c->endpoint.lock);
 	track_happened(c, &events);
-	if (open)
+	if (open && self.turn)
+		track_turn_event(open, !track_begins(&events, open), true,
+				 what == TRACK_SENT || what == TRACK_SENT_PLAIN);
+	else if (open)
 		track_take_up(open);
 	*more = events.more;
 	return used;
@@ -545,7 +684,7 @@ static void track_io(int fd, const void *bytes, size_t len, bool sent)
 			return;
 		value = track_judge(fd, value, bytes, len);
 	}
-	if (value == SLOT_OUTBOUND && sent && self.current) {
+	if (value == SLOT_OUTBOUND && sent && track_working_for()) {
 		track_connected(fd);
 		value = slots_get(fd);
 	}
@@ -607,12 +746,14 @@ void track_arrived(int fd)
 
 void track_connected(int fd)
 {
+	struct request *working_for;
 	struct outbound *o;
 
 	if (!callbacks)
 		return;
 	track_notice_ended();
-	o = self.current ? pool_get(&outbound_pool) : NULL;
+	working_for = track_working_for();
+	o = working_for ? pool_get(&outbound_pool) : NULL;
 	if (!o) {
 		track_reset(fd, SLOT_OUTBOUND);
 		return;
@@ -620,7 +761,7 @@ void track_connected(int fd)
 	spin_lock(&o->endpoint.lock);
 	o->endpoint.kind = ENDPOINT_OUTBOUND;
 	o->endpoint.refs = 1;
-	outbound_start(o, self.current);
+	outbound_start(o, working_for);
 	spin_unlock(&o->endpoint.lock);
 	track_reset(fd, (slot_value)o);
 }
@@ -636,6 +777,33 @@ void track_duplicated(int from, int to)
 	else if (value == SLOT_NOT)
 		value = SLOT_UNKNOWN; /* cheaper than growing a leaf for it */
 	track_reset(to, value);
+}
+
+/* A task that comes to wait until it can write works for whoever reads it. */
+void track_epoll_changed(int fd)
+{
+	slot_value value = slots_get(fd);
+	struct connection *c;
+	struct request *r = NULL;
+	uint64_t task;
+
+	if (!self.turn || !self.turn->running || value < SLOT_POINTER_MIN ||
+	    ((struct endpoint *)value)->kind != ENDPOINT_CONNECTION)
+		return;
+	task = callbacks->turn_task();
+	if (!task || task == self.turn->loop_task)
+		return;
+	c = (struct connection *)track_lock(fd, value);
+	if (!c)
+		return;
+	/* Of several that were sent at once, any may be answered by what is about to be written. */
+	if (c->first && !c->first->next_in_queue) {
+		r = c->first;
+		request_ref(r);
+	}
+	spin_unlock(&c->endpoint.lock);
+	if (r)
+		track_turn_event(r, true, true, true);
 }
 
 void track_shutdown_write(int fd)
@@ -690,12 +858,25 @@ static bool track_brings_work(int fd)
 		return true;
 	if (value < SLOT_POINTER_MIN || c->endpoint.kind != ENDPOINT_CONNECTION)
 		return false;
-	return __atomic_load_n(&c->first, __ATOMIC_RELAXED) != self.current;
+	return self.turn || __atomic_load_n(&c->first, __ATOMIC_RELAXED) != self.current;
 }
 
 static bool track_has_work(void)
 {
-	return callbacks && (self.current || self.ended);
+	return callbacks && (self.current || self.ended || (self.turn && self.turn->running));
+}
+
+/* Before a look at what a thread waits for. True: it has no request whose wait this could be. */
+static bool track_is_idle(void)
+{
+	track_notice_ended();
+	return !self.current && !(self.turn && self.turn->running);
+}
+
+static void track_wait_for_work(void)
+{
+	track_look_for_loop(true);
+	track_quiet();
 }
 
 void track_wait_accept(void)
@@ -706,41 +887,66 @@ void track_wait_accept(void)
 
 void track_wait_epoll(int epoll_fd)
 {
-	if (!track_has_work())
-		return;
-	track_notice_ended();
-	if (!self.current || slots_get(epoll_fd) == SLOT_EPOLL_SERVING)
-		track_quiet();
+	if (track_has_work() && (track_is_idle() || slots_get(epoll_fd) == SLOT_EPOLL_SERVING))
+		track_wait_for_work();
+}
+
+/* In an event loop that has nobody's sockets to wait for, that is a wait for new work, too. */
+static bool track_waits_for_peer(int fd)
+{
+	slot_value value = slots_get(fd);
+
+	return value == SLOT_OUTBOUND ||
+	       (value >= SLOT_POINTER_MIN && ((struct endpoint *)value)->kind == ENDPOINT_OUTBOUND);
 }
 
 void track_wait_poll(const struct pollfd *fds, size_t count)
 {
-	bool idle;
+	bool idle, peer = false;
 
 	if (!track_has_work())
 		return;
-	track_notice_ended();
-	idle = !self.current;
-	for (size_t i = 0; fds && i < count && !idle; i++)
+	idle = track_is_idle();
+	for (size_t i = 0; fds && i < count && !idle; i++) {
 		idle = fds[i].fd >= 0 && track_brings_work(fds[i].fd);
-	if (idle)
-		track_quiet();
+		peer = peer || (fds[i].fd >= 0 && track_waits_for_peer(fds[i].fd));
+	}
+	if (idle || (self.turn && !peer))
+		track_wait_for_work();
 }
 
 void track_wait_select(int count, const fd_set *read_set, const fd_set *write_set)
 {
-	bool idle;
+	bool idle, peer = false;
 
 	if (!track_has_work())
 		return;
-	track_notice_ended();
-	idle = !self.current;
+	idle = track_is_idle();
 	for (int fd = 0; fd < count && fd < FD_SETSIZE && !idle; fd++) {
-		if ((read_set && FD_ISSET(fd, read_set)) || (write_set && FD_ISSET(fd, write_set)))
-			idle = track_brings_work(fd);
+		if (!((read_set && FD_ISSET(fd, read_set)) ||
+		      (write_set && FD_ISSET(fd, write_set))))
+			continue;
+		idle = track_brings_work(fd);
+		peer = peer || track_waits_for_peer(fd);
 	}
-	if (idle)
-		track_quiet();
+	if (idle || (self.turn && !peer))
+		track_wait_for_work();
+}
+
+void track_blocked(void)
+{
+	self.blocked = true;
+}
+
+bool track_in_turns(void)
+{
+	return self.turn != NULL;
+}
+
+void track_waited(void)
+{
+	if (self.turn && !self.turn->running && __atomic_load_n(&requests_open, __ATOMIC_RELAXED))
+		track_turn_begins();
 }
 
 void track_epoll_added(int epoll_fd, int fd)
@@ -766,6 +972,7 @@ void track_thread_ends(void)
 {
 	if (track_has_work())
 		track_quiet();
+	track_leave_turns();
 }
 
 unsigned track_postfork_child(void)
@@ -773,9 +980,12 @@ unsigned track_postfork_child(void)
 	unsigned lost = self.current != NULL;
 
 	self.current = self.ended = NULL;
+	self.turn = NULL; /* its events are the parent's */
 	self.tid = 0;
+	requests_open = 0;
 	pool_postfork_child(&connection_pool);
 	pool_postfork_child(&outbound_pool);
+	pool_postfork_child(&turn_pool);
 	connection_postfork_child();
 	sessions_postfork_child();
 	for (size_t i = 0; i < SLOTS_LEAVES; i++) {

@@ -21,6 +21,7 @@
 
 #include "preload/track/request.h"
 #include "preload/track/slots.h"
+#include "preload/track/turn.h"
 
 struct track_callbacks {
 	/* A request has begun: sets r->profiled. Once per request, before the others. */
@@ -38,6 +39,16 @@ struct track_callbacks {
 	void (*pushed)(unsigned responses); /* that nobody asked for (HTTP/2) */
 	/* A connection has ended over whose TLS requests may have come, and none of its plain text was seen. */
 	void (*tls_unseen)(void);
+	/*
+	 * For a thread that serves several requests at a time: turn.h. NULL: those are treated as if they
+	 * came one after the other. A turn begins; something was read or written, of which the callback
+	 * tells the time and the task; the turn is over (waits: the thread is about to wait for new work) and
+	 * its events go when this returns.
+	 */
+	void (*turn_begins)(struct turn *turn);
+	void (*turn_event)(struct turn_event *event);
+	uint64_t (*turn_task)(void);
+	void (*turn_ends)(struct turn *turn, bool waits, bool idle);
 };
 
 /* Before the first hooked call. The struct must stay. Tracking is off until then. */
@@ -86,12 +97,25 @@ void track_wait_epoll(int epoll_fd);
 void track_wait_poll(const struct pollfd *fds, size_t count);
 void track_wait_select(int count, const fd_set *read_set, const fd_set *write_set);
 void track_epoll_added(int epoll_fd, int fd);
+/* The host changed what it waits for on fd. */
+void track_epoll_changed(int fd);
+/* The calling thread waits for a lock, semaphore or condition while it works for a request. */
+void track_blocked(void);
+/* Does the calling thread serve several requests at a time? */
+bool track_in_turns(void);
+/* After a wait. Cheap on threads that serve one request at a time. */
+void track_waited(void);
 
 /* The thread or the process ends: whatever it holds is let go and announced. */
 void track_thread_ends(void);
 
 /* The profiled request that the calling thread works for, or NULL. */
 struct request *track_current(void);
+
+/* Keeps a request from being finished: false when it has been. The thread that lets go of it last does what
+ * there is to do then, and so it may be at its end. */
+bool track_keep(struct request *r);
+void track_let_go(struct request *r);
 
 /* What is at the other end of this descriptor? */
 enum track_side { TRACK_OTHER, TRACK_CLIENT, TRACK_PEER };

@@ -63,7 +63,15 @@ static void head(struct request *r)
 }
 
 static const struct track_callbacks callbacks = {
-	began, head, resumed, paused, finished, connection_abandoned, pipeline_dropped, pushed, tls_unseen,
+	.began = began,
+	.head = head,
+	.resumed = resumed,
+	.paused = paused,
+	.finished = finished,
+	.connection_abandoned = connection_abandoned,
+	.pipeline_dropped = pipeline_dropped,
+	.pushed = pushed,
+	.tls_unseen = tls_unseen,
 };
 
 static int client, server;

@@ -58,6 +58,8 @@ static bool thread_take(struct cpython_layout *layout, uintptr_t variables)
 {
 	struct group thread = group_open(variables, layout->given.thread);
 	unsigned id = layout->given.thread_id;
+	/* It has no word of its own, but only words lie between the two. */
+	int context = layout->thread.context - layout->thread.id;
 
 	layout->thread.next = group_word(&thread, 2, 8);
 	layout->thread.interpreter = group_word(&thread, 3, 8);
@@ -65,6 +67,7 @@ static bool thread_take(struct cpython_layout *layout, uintptr_t variables)
 	if (layout->thread.base_frame)
 		layout->thread.base_frame = group_word(&thread, 5, 8);
 	layout->thread.id = group_word(&thread, id, 8);
+	layout->thread.context = (uint16_t)(layout->thread.id + context);
 	layout->thread.chunk = group_word(&thread, id + 2, 8);
 	layout->thread.top = (uint16_t)(layout->thread.chunk + 8);
 	if (thread.structure_len >= CPYTHON_NOWHERE)

@@ -56,7 +56,8 @@ struct cpython_layout {
 		uint16_t next, threads, id;
 	} interpreter;
 	struct {
-		uint16_t next, interpreter, id, frame, cframe, root_cframe, chunk, top, size;
+		uint16_t next, interpreter, id, context, frame, cframe, root_cframe, chunk, top,
+			size;
 		uint16_t base_frame; /* address of the oldest frame of all, an empty one; 0: none */
 	} thread;
 	struct {
@@ -67,7 +68,7 @@ struct cpython_layout {
 	} frame;
 	struct {
 		uint16_t frame, state; /* frame: of the embedded frame in the generator object */
-		int8_t executing;
+		int8_t executing, suspended; /* suspended: in an await */
 	} generator;
 	struct {
 		uint16_t units, stack_size, locals, frame_words, first_line, filename, name,

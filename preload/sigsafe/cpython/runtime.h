@@ -10,7 +10,7 @@
 
 #include "preload/sigsafe/cpython/layout.h"
 
-enum { RUNTIME_GENERATORS = 3 }; /* generators, coroutines, asynchronous generators */
+enum { RUNTIME_GENERATORS = 3, RUNTIME_COROUTINE = 1 }; /* generators, coroutines, asynchronous generators */
 
 struct runtime {
 	const struct cpython_layout *layout; /* NULL: none found, or one we cannot read */

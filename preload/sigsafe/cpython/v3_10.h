@@ -26,6 +26,7 @@ static const struct cpython_layout cpython_3_10 = {
 	.thread = { .next = 8,
 		    .interpreter = 16,
 		    .id = 176,
+		    .context = 240,
 		    .frame = 24,
 		    .cframe = 48,
 		    .root_cframe = 264,

@@ -27,6 +27,7 @@ struct walk {
 	size_t max, n;
 	size_t whole;	/* frames of native activations that were walked to their end */
 	bool beginning; /* the newest frame has not begun, or is being resumed or suspended */
+	uintptr_t coroutine; /* the outermost so far */
 };
 
 enum frame_kind {
@@ -42,6 +43,7 @@ struct frame {
 	uint8_t owner;
 	bool entry;   /* the outermost of its native activation */
 	bool running; /* not a generator that is just being resumed or suspended */
+	uintptr_t coroutine; /* that it is part of, or 0 */
 };
 
 /* ---- the data stack ---- */
@@ -184,6 +186,9 @@ static inline enum frame_kind frame_look(struct walk *walk, uintptr_t address, b
 			return FRAME_BAD;
 		frame->running = (int8_t)load_byte(generator + layout->generator.state) ==
 				 layout->generator.executing;
+		if (load_word(generator + layout->object.type) ==
+		    walk->runtime->generator_types[RUNTIME_COROUTINE])
+			frame->coroutine = generator;
 	} else {
 		return FRAME_BAD;
 	}
@@ -285,6 +290,8 @@ static enum chain_end frame_add(struct walk *walk, const struct frame *frame)
 
 	if (!newest && !frame->running)
 		return CHAIN_TORN;
+	if (frame->coroutine)
+		walk->coroutine = frame->coroutine;
 	if (walk->n == walk->max)
 		return CHAIN_CUT;
 	walk->frames[walk->n++] = (struct python_frame){
@@ -342,7 +349,7 @@ static enum chain_end walk_chain(struct walk *walk, uintptr_t cframe, uintptr_t 
 
 enum python_result walk_stack_frames(const struct runtime *runtime, uintptr_t state,
 				     const struct c_stack *stack, struct python_frame *frames,
-				     size_t max, size_t *n)
+				     size_t max, size_t *n, uintptr_t *coroutine)
 {
 	const struct cpython_layout *layout = runtime->layout;
 	struct walk walk = {
@@ -357,6 +364,7 @@ enum python_result walk_stack_frames(const struct runtime *runtime, uintptr_t st
 	enum chain_end end;
 
 	*n = 0;
+	*coroutine = 0;
 	if (layout->thread.cframe != CPYTHON_NOWHERE) {
 		cframe = load_word(state + layout->thread.cframe);
 		if (cframe != state + layout->thread.root_cframe &&
@@ -378,5 +386,6 @@ enum python_result walk_stack_frames(const struct runtime *runtime, uintptr_t st
 		return PYTHON_BROKEN;
 	if (end == CHAIN_CUT)
 		return PYTHON_CUT;
+	*coroutine = walk.coroutine;
 	return walk.n ? PYTHON_OK : PYTHON_NONE;
 }

@@ -1,0 +1,354 @@
+#include "preload/loop.h"
+
+#include <stddef.h>
+
+#include "preload/control/control.h"
+#include "preload/live/record.h"
+#include "preload/sample/held.h"
+#include "preload/track/track.h"
+#include "preload/work.h"
+
+enum {
+	OWNERS_MAX = 16,       /* different requests in one stretch between two events */
+	CALL_ENDS_NS = 100000, /* from the end of a wait in read or write to the event of that call, at most */
+};
+
+/* A turn while it is settled. */
+struct settling {
+	struct turn *turn;
+	struct sample_thread *thread;
+	struct held *held;
+	bool waits;
+	uintptr_t loop_stack; /* the data stack of the loop itself: another is a greenlet's */
+	uint64_t end_ns, end_cpu_ns;
+	uint64_t nobodys_samples, nobodys_ns, nobodys_waits;
+};
+
+/* Whom the samples of a stretch belong to. */
+struct owner {
+	struct request *request;
+	uint32_t samples;
+};
+
+void loop_turn_begins(struct turn *turn)
+{
+	bool made;
+	struct sample_thread *thread = work_thread(&made);
+
+	turn->start_ns = work_now();
+	turn->start_cpu_ns = sample_cpu_ns();
+	if (!thread || !held_start(thread)) {
+		control_count(CONTROL_skipped_no_memory, 1);
+		return;
+	}
+	thread->mark_ns = turn->start_ns;
+	thread->mark_cpu_ns = turn->start_cpu_ns;
+}
+
+uint64_t loop_turn_task(void)
+{
+	const struct sample_thread *thread = sample_thread_self();
+
+	return thread ? python_task_here(&thread->handler.python).number : 0;
+}
+
+void loop_turn_event(struct turn_event *event)
+{
+	struct sample_thread *thread = sample_thread_self();
+
+	event->at_ns = work_now();
+	event->cpu_ns = sample_cpu_ns();
+	event->task = loop_turn_task();
+	if (!thread)
+		return;
+	if (!event->sent)
+		thread->handler.call = handler_call;
+	thread->mark_ns = event->at_ns;
+	thread->mark_cpu_ns = event->cpu_ns;
+}
+
+static uint64_t loop_end(const struct request *r)
+{
+	return __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) == REQUEST_ENDED ? r->end_ns
+									     : UINT64_MAX;
+}
+
+/* Time that the thread worked for a request, and what of it on the CPU. What follows its end is not its own. */
+static void loop_give_time(const struct settling *s, struct request *r, uint64_t from_ns,
+			   uint64_t cpu_ns, uint64_t wall_ns)
+{
+	if (!r->profiled || from_ns >= loop_end(r))
+		return;
+	work_note(r, s->thread);
+	__atomic_fetch_add(&r->cpu_ns, cpu_ns, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&r->looped_ns, wall_ns, __ATOMIC_RELAXED);
+	record_moved(r, s->end_ns);
+}
+
+static struct held_to loop_to(const struct turn_answer *answer)
+{
+	return (struct held_to){
+		.list = (struct stacks **)&answer->request->samples,
+		.request = live_request_number(answer->request->live),
+		.flags = answer->sure == TURN_CERTAIN ? 0 : STACK_INFERRED,
+	};
+}
+
+/* False when the request has been finished by other threads meanwhile. */
+static bool loop_give_sample(const struct settling *s, uint32_t sample,
+			     const struct turn_answer *answer)
+{
+	if (!track_keep(answer->request))
+		return false;
+	if (answer->request->profiled) {
+		const struct held_to to = loop_to(answer);
+
+		held_give_sample(s->thread, sample, &to);
+	}
+	track_let_go(answer->request);
+	return true;
+}
+
+/* Taken in the kernel? */
+static bool loop_kernels(const struct settling *s, uint32_t sample)
+{
+	return s->held->stacks->samples[sample].flags & STACK_KERNEL;
+}
+
+static struct turn_work loop_work(const struct settling *s, uint32_t sample)
+{
+	const struct handler_mark *mark = &s->held->marks[sample];
+
+	/* A greenlet keeps its number as long as it lives. */
+	return (struct turn_work){
+		.at_ns = s->held->stacks->samples[sample].at_ns,
+		.task = mark->task.number,
+		.lives = mark->task.stack != s->loop_stack && !mark->task.coroutine,
+		.inside = mark->inside,
+	};
+}
+
+/* A task that waits will go on, and may tell then. */
+static bool loop_may_tell(const struct settling *s, const struct python_task *task)
+{
+	return task->coroutine && (!s->waits || python_task_waits(task->coroutine));
+}
+
+/* Samples of earlier turns, whose tasks had not done anything for anybody. */
+static void loop_settle_earlier(struct settling *s, uint32_t samples)
+{
+	struct held *held = s->held;
+
+	for (uint32_t i = 0; i < samples; i++) {
+		const struct python_task *task = &held->marks[i].task;
+		struct turn_work work = loop_work(s, i);
+		struct turn_answer answer = turn_whose_earlier(s->turn, &work);
+		uint64_t cpu_ns = held->cpu_ns[i];
+
+		if (answer.request && loop_give_sample(s, i, &answer)) {
+			loop_give_time(s, answer.request, 0, cpu_ns, cpu_ns);
+		} else if (loop_may_tell(s, task)) {
+			held_keep(held, i, cpu_ns);
+		} else {
+			s->nobodys_samples++;
+			s->nobodys_ns += cpu_ns;
+		}
+	}
+}
+
+static bool loop_own(struct owner *owners, unsigned *count, struct request *r)
+{
+	for (unsigned i = 0; i < *count; i++) {
+		if (owners[i].request == r) {
+			owners[i].samples++;
+			return true;
+		}
+	}
+	if (*count == OWNERS_MAX)
+		return false;
+	owners[(*count)++] = (struct owner){ r, 1 };
+	return true;
+}
+
+/* A stretch without samples: a moment, mostly. */
+static void loop_settle_time(struct settling *s, unsigned events, uint64_t from_ns, uint64_t cpu_ns,
+			     uint64_t wall_ns)
+{
+	struct turn_answer answer = turn_whose_between(s->turn, events);
+
+	if (answer.request)
+		loop_give_time(s, answer.request, from_ns, cpu_ns, wall_ns);
+	else
+		s->nobodys_ns += cpu_ns;
+}
+
+/* The samples [first, last) were taken after that many events, before the next one. */
+static void loop_settle_stretch(struct settling *s, unsigned events, uint32_t first, uint32_t last,
+				uint64_t from_ns, uint64_t cpu_ns, uint64_t wall_ns)
+{
+	struct owner owners[OWNERS_MAX];
+	struct held *held = s->held;
+	uint32_t n = 0;
+	unsigned count = 0;
+
+	for (uint32_t i = first; i < last; i++)
+		n += !loop_kernels(s, i);
+	if (n == 0) {
+		loop_settle_time(s, events, from_ns, cpu_ns, wall_ns);
+		return;
+	}
+	for (uint32_t i = first; i < last; i++) {
+		const struct python_task *task = &held->marks[i].task;
+		struct turn_work work = { 0 };
+		struct turn_answer answer;
+
+		if (loop_kernels(s, i))
+			continue;
+		work = loop_work(s, i);
+		answer = turn_whose(s->turn, &work);
+		if (answer.request && loop_own(owners, &count, answer.request) &&
+		    loop_give_sample(s, i, &answer))
+			continue;
+		if (!answer.request && loop_may_tell(s, task)) {
+			held_keep(held, i, cpu_ns / n);
+		} else {
+			s->nobodys_samples++;
+			s->nobodys_ns += cpu_ns / n;
+		}
+	}
+	for (unsigned i = 0; i < count; i++)
+		loop_give_time(s, owners[i].request, 0, cpu_ns * owners[i].samples / n,
+			       wall_ns * owners[i].samples / n);
+}
+
+/* kept: samples of earlier turns, at the beginning. */
+static void loop_settle_samples(struct settling *s, uint32_t kept)
+{
+	const struct turn *turn = s->turn;
+	const struct stacks *stacks = s->held ? s->held->stacks : NULL;
+	uint32_t first = kept, last, n = stacks ? stacks->n_samples : kept;
+	uint64_t from_ns = turn->start_ns, from_cpu_ns = turn->start_cpu_ns;
+
+	for (uint32_t i = kept; i < n && !s->turn->calls_back; i++)
+		s->turn->calls_back = !loop_kernels(s, i) && s->held->marks[i].inside;
+	for (unsigned i = 0; i <= turn->count; i++) {
+		bool end = i == turn->count;
+		uint64_t to_ns = end ? s->end_ns : turn->events[i].at_ns;
+		uint64_t to_cpu_ns = end ? s->end_cpu_ns : turn->events[i].cpu_ns;
+
+		last = first;
+		while (last < n && (end || loop_kernels(s, last) ||
+				    stacks->samples[last].at_ns < to_ns))
+			last++;
+		loop_settle_stretch(s, i, first, last, from_ns, to_cpu_ns - from_cpu_ns,
+				    to_ns - from_ns);
+		first = last;
+		from_ns = to_ns;
+		from_cpu_ns = to_cpu_ns;
+	}
+}
+
+/*
+ * Of the kernel's stacks no task is known, but most of them are of the call that is the next event.
+ * What is older than the turn is of the wait before it, which is nobody's work.
+ */
+static void loop_settle_kernel(struct settling *s, uint32_t first)
+{
+	const struct stacks *stacks = s->held->stacks;
+
+	for (uint32_t i = first; i < stacks->n_samples; i++) {
+		struct turn_answer answer;
+
+		if (!loop_kernels(s, i) || stacks->samples[i].at_ns < s->turn->start_ns)
+			continue;
+		answer = turn_whose_kernel(s->turn, stacks->samples[i].at_ns);
+		if (!answer.request || !loop_give_sample(s, i, &answer))
+			s->nobodys_samples++;
+	}
+}
+
+/* What the call that waited read or wrote afterwards. */
+static struct turn_answer loop_whose_call(const struct turn *turn, const struct wait_record *wait)
+{
+	for (unsigned i = 0; i < turn->count; i++) {
+		const struct turn_event *event = &turn->events[i];
+
+		if (event->at_ns < wait->end_ns)
+			continue;
+		if (event->at_ns - wait->end_ns < CALL_ENDS_NS)
+			return (struct turn_answer){ event->request, TURN_CERTAIN };
+		break;
+	}
+	return (struct turn_answer){ NULL, TURN_NOBODY };
+}
+
+static void loop_settle_wait(struct settling *s, uint32_t index)
+{
+	const struct wait_record *wait = &s->held->stacks->waits.records[index];
+	struct turn_answer answer = { NULL, TURN_NOBODY };
+	struct turn_work work = { .at_ns = wait->at_ns, .task = s->held->wait_tasks[index] };
+
+	if (wait->kind == WAIT_SOCKET || wait->kind == WAIT_BODY || wait->kind == WAIT_SEND)
+		answer = loop_whose_call(s->turn, wait);
+	if (!answer.request)
+		answer = turn_whose(s->turn, &work);
+	if (!answer.request || !track_keep(answer.request)) {
+		s->nobodys_waits += wait->count;
+		return;
+	}
+	if (answer.request->profiled) {
+		const struct held_to to = loop_to(&answer);
+
+		held_give_wait(s->thread, index, &to);
+	}
+	track_let_go(answer.request);
+}
+
+static void loop_settle(struct settling *s)
+{
+	struct held *held = s->held;
+	uint32_t kept = 0;
+
+	if (held) {
+		const struct stacks *stacks = held->stacks;
+
+		for (uint32_t i = 0; i < stacks->waits.count; i++)
+			loop_settle_wait(s, i);
+		control_count(CONTROL_lost_waits, stacks->waits.lost);
+		control_count(CONTROL_lost_buffer_full, stacks->lost);
+		control_count(CONTROL_lost_nested, stacks->nested);
+		control_count(CONTROL_lost_kernel, stacks->kernel_lost);
+		kept = held->kept;
+		held->kept = 0;
+		loop_settle_earlier(s, kept);
+	}
+	if (held)
+		loop_settle_kernel(s, kept);
+	loop_settle_samples(s, kept);
+	if (held)
+		s->nobodys_samples += held_end(held, s->thread->tid);
+}
+
+void loop_turn_ends(struct turn *turn, bool waits, bool idle)
+{
+	struct settling s = { .turn = turn, .thread = sample_thread_self(), .waits = waits };
+	struct python_task loop;
+
+	if (!s.thread)
+		return;
+	s.held = held_stop(s.thread, waits && idle);
+	s.end_ns = work_now();
+	s.end_cpu_ns = sample_cpu_ns();
+	/* Who comes to wait is the loop itself. */
+	loop = python_task_here(&s.thread->handler.python);
+	if (waits)
+		turn->loop_task = loop.number;
+	s.loop_stack = loop.stack;
+	loop_settle(&s);
+	work_told(s.thread);
+	control_count(CONTROL_samples_shared, s.nobodys_samples);
+	control_count(CONTROL_waits_shared, s.nobodys_waits);
+	turn->nobodys_ns += s.nobodys_ns;
+	control_count(CONTROL_shared_us, turn->nobodys_ns / 1000);
+	turn->nobodys_ns %= 1000;
+}

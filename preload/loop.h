@@ -1,0 +1,16 @@
+/*
+ * Connects track's turns of an event loop with what was sampled in them: each sample, wait and stretch
+ * of CPU time goes to the request that turn.h says, or is counted as nobody's.
+ */
+#ifndef REQPROF_PRELOAD_LOOP_H
+#define REQPROF_PRELOAD_LOOP_H
+
+#include "preload/track/turn.h"
+
+/* For struct track_callbacks. */
+void loop_turn_begins(struct turn *turn);
+void loop_turn_event(struct turn_event *event);
+uint64_t loop_turn_task(void);
+void loop_turn_ends(struct turn *turn, bool waits, bool idle);
+
+#endif

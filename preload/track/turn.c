@@ -1,0 +1,208 @@
+#include "preload/track/turn.h"
+
+#include <stddef.h>
+
+#include "preload/track/connection.h"
+
+static bool turn_open(const struct request *r)
+{
+	return r && __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) == REQUEST_OPEN;
+}
+
+/* Nobody's work is for a request that had not begun. Once it has ended, it is its tail. */
+static struct turn_answer turn_answer(struct request *r, uint64_t at_ns, enum turn_sure sure)
+{
+	if (!r || at_ns < r->start_ns)
+		return (struct turn_answer){ NULL, TURN_NOBODY };
+	return (struct turn_answer){ r, sure };
+}
+
+/* Events are in order of time: how many came up to this moment. */
+static unsigned turn_events_until(const struct turn *turn, uint64_t at_ns)
+{
+	unsigned n = turn->count;
+
+	while (n > 0 && turn->events[n - 1].at_ns > at_ns)
+		n--;
+	return n;
+}
+
+/* The task's next event, if that tells of what was before it. */
+static const struct turn_event *turn_next(const struct turn *turn, unsigned from, uint64_t task)
+{
+	for (unsigned i = from; i < turn->count; i++) {
+		if (turn->events[i].task == task)
+			return turn->events[i].before ? &turn->events[i] : NULL;
+	}
+	return NULL;
+}
+
+static const struct turn_event *turn_previous(const struct turn *turn, unsigned until,
+					      uint64_t task)
+{
+	for (unsigned i = until; i-- > 0;) {
+		if (turn->events[i].task == task)
+			return &turn->events[i];
+	}
+	return NULL;
+}
+
+static struct request *turn_remembered(const struct turn *turn, uint64_t task)
+{
+	const struct turn_task *t = &turn->tasks[task % TURN_TASKS_MAX];
+
+	return task && t->task == task && turn_open(t->request) ? t->request : NULL;
+}
+
+/* The read that called it back, unless something was done for another request in between. */
+static struct turn_answer turn_whose_callback(const struct turn *turn, const struct turn_work *work,
+					      unsigned until)
+{
+	struct request *r = until > 0 ? turn->events[until - 1].request : NULL;
+
+	for (unsigned i = until; i-- > 0 && turn->events[i].request == r;) {
+		if (!turn->events[i].sent)
+			return turn_answer(r, work->at_ns, TURN_CERTAIN);
+	}
+	return (struct turn_answer){ NULL, TURN_NOBODY };
+}
+
+/* A task's own reads and writes. What it does leads to its next write, whatever it read before. */
+static struct turn_answer turn_whose_task(const struct turn *turn, const struct turn_work *work,
+					  unsigned until)
+{
+	const struct turn_event *next = turn_next(turn, until, work->task);
+	const struct turn_event *previous = turn_previous(turn, until, work->task);
+	struct request *r = NULL;
+
+	if (next)
+		return turn_answer(next->request, work->at_ns,
+				   previous && previous->request == next->request ? TURN_CERTAIN
+										  : TURN_INFERRED);
+	if (previous)
+		r = previous->request;
+	else if (work->lives)
+		r = turn_remembered(turn, work->task);
+	return turn_answer(r, work->at_ns, TURN_INFERRED);
+}
+
+/*
+ * Without tasks only the order tells. That something can be read is no consequence of what was done
+ * before; and after a read that did not call it back, or a write in the middle, it may be anybody's
+ * turn, unless the same request comes next. What ends with an answer was done for that.
+ */
+static struct turn_answer turn_whose_order(const struct turn *turn, const struct turn_work *work,
+					   unsigned until)
+{
+	const struct turn_event *previous = until > 0 ? &turn->events[until - 1] : NULL;
+	const struct turn_event *next = until < turn->count ? &turn->events[until] : NULL;
+
+	if (next && next->before && previous && previous->after &&
+	    previous->request == next->request)
+		return turn_answer(next->request, work->at_ns, TURN_CERTAIN);
+	if (next && next->before && next->sent && (!previous || !previous->after || turn->calls_back))
+		return turn_answer(next->request, work->at_ns, TURN_INFERRED);
+	if (previous && !previous->after)
+		return turn_answer(previous->request, work->at_ns, TURN_INFERRED);
+	return (struct turn_answer){ NULL, TURN_NOBODY };
+}
+
+/* Where only one request was open in the whole process, who else's work should it have been? */
+static struct turn_answer turn_whose_alone(const struct turn *turn, uint64_t at_ns)
+{
+	struct turn_answer answer = { NULL, TURN_NOBODY };
+
+	if (turn->open_most > 1)
+		return answer;
+	for (unsigned i = turn->count; i-- > 0 && !answer.request;)
+		answer = turn_answer(turn->events[i].request, at_ns, TURN_INFERRED);
+	if (!answer.request)
+		answer = turn_answer(turn->last, at_ns, TURN_INFERRED);
+	return answer;
+}
+
+struct turn_answer turn_whose(const struct turn *turn, const struct turn_work *work)
+{
+	unsigned until = turn_events_until(turn, work->at_ns);
+	struct turn_answer answer = { NULL, TURN_NOBODY };
+
+	if (work->inside)
+		answer = turn_whose_callback(turn, work, until);
+	if (!answer.request && work->task && work->task != turn->loop_task)
+		answer = turn_whose_task(turn, work, until);
+	else if (!answer.request)
+		answer = turn_whose_order(turn, work, until);
+	return answer.request ? answer : turn_whose_alone(turn, work->at_ns);
+}
+
+struct turn_answer turn_whose_earlier(const struct turn *turn, const struct turn_work *work)
+{
+	const struct turn_event *next = turn_next(turn, 0, work->task);
+
+	return turn_answer(next ? next->request : NULL, work->at_ns, TURN_INFERRED);
+}
+
+struct turn_answer turn_whose_between(const struct turn *turn, unsigned events)
+{
+	const struct turn_event *previous = events > 0 ? &turn->events[events - 1] : NULL;
+	const struct turn_event *next = events < turn->count ? &turn->events[events] : NULL;
+	uint64_t at_ns = previous ? previous->at_ns : turn->start_ns;
+
+	if (next && next->before && (next->sent || !previous || !previous->after))
+		return turn_answer(next->request, at_ns, TURN_INFERRED);
+	if (previous)
+		return turn_answer(previous->request, at_ns, TURN_INFERRED);
+	return turn_whose_alone(turn, at_ns);
+}
+
+struct turn_answer turn_whose_kernel(const struct turn *turn, uint64_t at_ns)
+{
+	return turn_whose_between(turn, turn_events_until(turn, at_ns));
+}
+
+struct request *turn_working_for(const struct turn *turn, uint64_t task)
+{
+	const struct turn_event *previous = NULL;
+
+	if (task && task != turn->loop_task) {
+		previous = turn_previous(turn, turn->count, task);
+		if (!previous)
+			return turn_remembered(turn, task);
+	} else if (turn->count > 0) {
+		previous = &turn->events[turn->count - 1];
+	}
+	return previous && turn_open(previous->request) ? previous->request : NULL;
+}
+
+static void turn_keep(struct request **kept, struct request *r)
+{
+	if (*kept == r)
+		return;
+	if (r)
+		request_ref(r);
+	request_unref(*kept);
+	*kept = r;
+}
+
+void turn_remember(struct turn *turn)
+{
+	for (unsigned i = 0; i < turn->count; i++) {
+		const struct turn_event *event = &turn->events[i];
+		struct turn_task *t = &turn->tasks[event->task % TURN_TASKS_MAX];
+
+		turn_keep(&turn->last, event->request);
+		if (!event->task || event->task == turn->loop_task)
+			continue;
+		t->task = event->task;
+		turn_keep(&t->request, event->after ? event->request : NULL);
+	}
+	if (!turn_open(turn->last))
+		turn_keep(&turn->last, NULL);
+}
+
+void turn_forget(struct turn *turn)
+{
+	turn_keep(&turn->last, NULL);
+	for (unsigned i = 0; i < TURN_TASKS_MAX; i++)
+		turn_keep(&turn->tasks[i].request, NULL);
+}

@@ -1,0 +1,35 @@
+# The attribution test (tests/clients/attribution.py): 2,000 requests of all manners, 32 at a time, for
+# tests/apps/burning.*: has each its own profile, with its own work in it and nobody else's? Load after
+# helpers; set port, call use_profiles.
+
+sent=$BATS_TEST_TMPDIR/sent
+
+# attributed NAME MANNERS [OPTION...]: loads the server that `spawn NAME` started, ends it, and checks.
+# Environment: REQUESTS (2000); SIGNAL that ends it (TERM); PERF_MAP=1: names of generated code from its map.
+attributed() {
+	local name=$1 manners=$2 pid_name=${1}_pid said count=${REQUESTS:-2000} map=()
+	shift 2
+	server_up "$name" "$port"
+	said=$("$PYTHON" "$TESTS/clients/attribution.py" load --port "$port" --out "$sent" \
+		--requests "$count" --manners "$manners")
+	is "$count" "$said"
+	retry has_profiles "$count"
+	if [ "${PERF_MAP:-}" = 1 ]; then
+		map=(--perf-map "$BATS_TEST_TMPDIR/map")
+		cp "/tmp/perf-${!pid_name}.map" "$BATS_TEST_TMPDIR/map"
+		rm -f "/tmp/perf-${!pid_name}.map"
+	fi
+	status=$("$REQPROF" ctl "$profiles" status --json)
+	settle "${!pid_name}" "$count" "${SIGNAL:-TERM}"
+	"$PYTHON" "$TESTS/clients/attribution.py" check --sent "$sent" "${map[@]}" "$@" "$profiles"
+	is "$count $count" "$(jq -r '"\(.totals.requests_seen) \(.totals.files_written)"' <<<"$status")"
+}
+
+# Of the samples, at most so many in a hundred could be given to nobody.
+shared_at_most() {
+	jq -e --argjson most "$1" '.totals | .samples_shared * 100 <= $most * (.samples + .samples_shared)' \
+		<<<"$status" || {
+		jq -c '.totals | with_entries(select(.value != 0))' <<<"$status" >&2
+		return 1
+	}
+}

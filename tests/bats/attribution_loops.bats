@@ -1,0 +1,70 @@
+# Event loops: several requests take turns on one thread. Whose work was it?
+load helpers
+load attribution
+
+ALL=close,keep,slow,abort,pipeline
+
+setup() {
+	requires perf
+	use_profiles
+	port=$(free_port)
+	preload+=("PYTHONPATH=$TESTS/apps")
+}
+
+@test "uvicorn on asyncio: coroutines that take turns keep their work apart" {
+	spawn server "${preload[@]}" "$PYTHON" -m uvicorn --loop asyncio --http h11 --no-access-log --port "$port" burning:asgi
+	attributed server "$ALL" --wrong 0.001 --least 0.9 --no-certain
+	shared_at_most 8
+}
+
+@test "aiohttp: a task for each connection, one for each request" {
+	spawn server "${preload[@]}" "$PYTHON" "$TESTS/apps/burning.py" aiohttp "$port"
+	attributed server "$ALL" --wrong 0.001 --least 0.88 --no-certain
+}
+
+@test "tornado: handlers that are coroutines" {
+	spawn server "${preload[@]}" "$PYTHON" "$TESTS/apps/burning.py" tornado "$port"
+	attributed server "$ALL" --wrong 0.001 --least 0.88 --no-certain
+}
+
+@test "hypercorn: the application's task writes for a connection that another task reads" {
+	requires hypercorn
+	spawn server "${preload[@]}" hypercorn --bind "127.0.0.1:$port" burning:asgi
+	attributed server close,slow,abort --wrong 0.001 --least 0.9 --no-certain
+}
+
+@test "daphne: the answer is written a turn after the work, by another task" {
+	requires daphne
+	spawn server "${preload[@]}" daphne -b 127.0.0.1 -p "$port" burning:asgi
+	attributed server close,keep,slow,abort --wrong 0.001 --least 0.88 --no-certain
+}
+
+@test "gunicorn with gevent: greenlets that sleep in the middle" {
+	requires gunicorn
+	spawn server "${preload[@]}" gunicorn -k gevent -b "127.0.0.1:$port" burning:application_in_turns
+	attributed server "$ALL" --wrong 0.001 --least 0.9 --no-certain
+	shared_at_most 3
+}
+
+@test "gunicorn with eventlet: greenlets that sleep in the middle" {
+	requires gunicorn
+	spawn server "${preload[@]}" gunicorn -k eventlet -b "127.0.0.1:$port" burning:application_in_turns
+	attributed server "$ALL" --wrong 0.001 --least 0.9 --no-certain
+	shared_at_most 3
+}
+
+@test "node: handlers that answer at once" {
+	requires node
+	spawn server "${preload[@]}" node --perf-basic-prof --interpreted-frames-native-stack \
+		"$TESTS/apps/burning.js" "$port" sync
+	PERF_MAP=1 attributed server close,keep,slow,abort --wrong 0.001 --least 0.7
+	shared_at_most 2
+}
+
+@test "node: handlers that wait for timers in the middle" {
+	requires node
+	spawn server "${preload[@]}" node --perf-basic-prof --interpreted-frames-native-stack \
+		"$TESTS/apps/burning.js" "$port"
+	PERF_MAP=1 attributed server close,keep,slow --wrong 0.001 --least 0.7
+	shared_at_most 2
+}
