@@ -10,7 +10,7 @@ __thread struct handler_call handler_call;
 void (*handler_foreign)(int number, siginfo_t *info, void *context);
 void (*handler_idle)(struct handler_thread *self);
 
-enum { RED_ZONE = 128, STACK_TRUSTED = 64 << 20, BACKLOG_NS = 5000 };
+enum { RED_ZONE = 128, STACK_TRUSTED = 64 << 20, BACKLOG_NS = 5000, ADDRESS_BITS = 47 };
 
 static uint64_t handler_now(void)
 {
@@ -103,6 +103,9 @@ static size_t handler_walk(struct handler_thread *self, const struct unwind_regi
 			self->native[(*n_native)++] =
 				(struct unwind_frame){ registers->pc, sp, true };
 		modules_release(modules);
+		/* Above a greenlet's first frame lies whatever the switch left there. */
+		if (*n_native > 1 && self->native[*n_native - 1].pc >> ADDRESS_BITS)
+			(*n_native)--;
 		if (end != UNWIND_COMPLETE)
 			*flags |= STACK_TRUNCATED;
 		if (end == UNWIND_NO_MODULE)
