@@ -123,18 +123,20 @@ use_profiles() {
 	preload=(env "LD_PRELOAD=$LIBREQPROF" "REQPROF_DIR=$profiles")
 }
 
-# live_files [dead]: the live files (recover) of this test's processes, or of those that are gone.
-# shellcheck disable=SC2120 # without an argument, all of them
+# The live files (recover) of this test's processes; and of those of them that are gone.
 live_files() {
-	local file pid
+	local file
 	for file in "${REQPROF_LIVE:-/dev/shm}"/reqprof-live.*; do
-		pid=${file##*/reqprof-live.}
-		pid=${pid%%.*}
-		[ -e "$file" ] || continue
-		[ -z "${1:-}" ] || ! grep -qs '^State:[^ZX]*$' "/proc/$pid/status" || continue
-		head -qc 8192 "$file" | grep -qaF "$BATS_TEST_TMPDIR" && echo "$file"
+		[ -e "$file" ] && head -qc 8192 "$file" | grep -qaF "$BATS_TEST_TMPDIR" && echo "$file"
 	done
 	return 0
+}
+dead_live_files() {
+	local file pid
+	for file in $(live_files); do
+		pid=${file##*/reqprof-live.}
+		grep -qs '^State:[^ZX]*$' "/proc/${pid%%.*}/status" || echo "$file"
+	done
 }
 
 profile_files() { find -H "$profiles" -maxdepth 1 -name '*.pprof' -printf '%f\n' 2>/dev/null | sort; }

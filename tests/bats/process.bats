@@ -8,7 +8,7 @@ setup() {
 }
 
 serve() {
-	spawn server "${preload[@]}" "$@" "$PROGRAMS/processes" "$port"
+	spawn server "${preload[@]}" "$PROGRAMS/processes" "$port"
 	server_up server "$port"
 }
 # answers PATH WANT: the server's answer, behind its pid.
@@ -20,6 +20,7 @@ ask() {
 }
 asking=()
 asked() { wait "${asking[@]}"; }
+decided() { is "$1" "$(status | jq '.totals | .files_written + .files_failed')"; }
 status() { "$REQPROF" ctl "$profiles" status --json; }
 quiet_server() { is "" "$(cat "$BATS_TEST_TMPDIR/server.log")" "the server said:"; }
 # descriptors PID: what they are, numbers apart, as the kernel has them.
@@ -125,8 +126,7 @@ descriptors() { find "/proc/$1/fd" -mindepth 1 -printf '%l\n' 2>/dev/null | sed 
 	answers /setuid/54321 0
 	answers /burn/5 5
 	answers /burn/5 5
-	counted() { is 4 "$(status | jq '.totals | .files_written + .files_failed')"; }
-	retry counted
+	retry decided 4
 	[ "$(status | jq .totals.files_failed)" -ge 2 ]
 	status | jq -e '.file_error.errno == 13' >/dev/null
 	quiet_server

@@ -68,7 +68,7 @@ reported() {
 		.["process.pid"] == '"$pid"' and .["reqprof.user_ns"] > 2e8' >/dev/null
 	reported burns_for_ever
 	# Once: nothing is left to recover, and the profile stays as it is.
-	is "" "$(live_files dead)"
+	is "" "$(dead_live_files)"
 	run -0 "$REQPROF" recover "$profiles"
 	[[ $output == "0 requests recovered from 0 ended processes"* ]]
 	is 1 "$(interrupted | wc -l)"
@@ -223,7 +223,7 @@ reported() {
 	get /r1/1 >/dev/null
 	# The first is gone, and the one without a request; the others stay.
 	is "" "$(ls "$file" "/dev/shm/reqprof-live.$server_pid.1.7" 2>/dev/null)"
-	is 16 "$(live_files dead | wc -l)"
+	is 16 "$(dead_live_files | wc -l)"
 }
 OPEN_AT=84 # of struct live_head's `open` (format/live.h)
 
@@ -299,7 +299,7 @@ live_disk() {
 	retry burnt "$pid" 20
 	kill -KILL "$pid"
 	retry gone "$pid"
-	file=$(live_files dead)
+	file=$(dead_live_files)
 	cp --sparse=always "$file" "$BATS_TEST_TMPDIR/whole"
 	# Cut short, and with another magic; the whole one stays beside them.
 	cp --sparse=always "$file" /dev/shm/reqprof-live.1.1.1-damaged
