@@ -66,7 +66,7 @@ MAN1 := $(sort $(wildcard man/*.1))
 MAN5 := $(sort $(wildcard man/*.5))
 MAN7 := $(sort $(wildcard man/*.7))
 
-.PHONY: all help deps demo check check-unit check-bats check-lint check-eintr check-pythons check-suites fuzz fuzz-build bench bench-build bench-counts install uninstall clean programs unit
+.PHONY: all help deps demo check check-unit check-bats check-lint check-eintr check-pythons check-suites fuzz fuzz-build bench soak bench-build bench-counts install uninstall clean programs unit
 all: $(B)/libreqprof.so $(B)/reqprof
 
 help:
@@ -79,6 +79,7 @@ help:
 	@echo 'make check-eintr    no call is interrupted in an hour (EINTR_SECONDS=600 for each of six servers)'
 	@echo 'make check-pythons   stacks of every CPython that can be had (STRESS_SECONDS=2 of signals for each)'
 	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
+	@echo 'make soak       nginx and uwsgi at saturation for SECONDS=60, or REQUESTS=1000000: nothing grows, nothing is missing'
 	@echo 'make bench      speed, as ratios measured in one run (ROWS="placement nginx" for some; BENCH="--readme README.md", --json, --svg, --quick)'
 	@echo 'make bench-counts   instructions of the hot paths by callgrind, against tests/bench/counts.txt'
 	@echo 'make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)'
@@ -207,6 +208,10 @@ bench: deps
 	@tests/bench/run --rows "$(ROWS)" $(BENCH)
 bench-counts: bench-build
 	@tests/run counts
+
+soak: all programs
+	@tests/soak.sh $(if $(REQUESTS),requests $(REQUESTS),seconds $(SECONDS))
+SECONDS ?= 60
 
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/reqprof $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
