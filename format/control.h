@@ -22,7 +22,7 @@
 
 enum {
 	CONTROL_MAGIC = 0x31435052, /* "RPC1" */
-	CONTROL_VERSION = 3,
+	CONTROL_VERSION = 4,
 	CONTROL_PROCESSES = 256, /* slots; processes beyond share the last one */
 	CONTROL_ROUTES = 1024,
 };
@@ -47,6 +47,7 @@ enum {
 	X(files_written, "profile files written") \
 	X(files_failed, "profile files that could not be written") \
 	X(files_no_room, "profiles not written: the disk budget had no room") \
+	X(files_slow, "profiles not written: writing one had taken a second or more shortly before") \
 	X(evicted_files, "old profiles removed: the budget's number of files was reached") \
 	X(evicted_bytes, "old profiles removed: the budget's bytes were reached") \
 	X(settings_wrong, "settings in the environment that make no sense: their defaults are used") \

@@ -38,7 +38,10 @@ _Static_assert((int)SAMPLE_SCRATCH >= (int)EMIT_SCRATCH, "a profile is written i
 
 static const uint64_t LOOK_AGAIN_NS = 100000000; /* for newly loaded modules, an interpreter among them */
 
+static const uint64_t DISK_SLOW_NS = 1000000000, DISK_REST_MAX_NS = 60000000000;
+
 static struct settings settings;
+static uint64_t disk_slow_until_ns; /* atomic */
 static uint32_t process_id;
 static uint64_t files_begun;       /* atomic: the counter in names */
 static uint64_t looked_ns;         /* atomic: when modules were last looked at; 0: never */
@@ -269,6 +272,25 @@ static void init_write_profile(struct request *r, const struct stacks *stacks,
 	}
 }
 
+/*
+ * The host's thread waits for the disk. When that took long, none of the process's does for ten
+ * times as long: a disk that stands still costs no more than a tenth of anybody's time.
+ */
+static bool init_disk_is_slow(void)
+{
+	return init_now() < __atomic_load_n(&disk_slow_until_ns, __ATOMIC_RELAXED);
+}
+
+static void init_note_disk(uint64_t begun_ns)
+{
+	uint64_t now = init_now(), took = now - begun_ns;
+
+	if (took >= DISK_SLOW_NS)
+		__atomic_store_n(&disk_slow_until_ns,
+				 now + (took < DISK_REST_MAX_NS / 10 ? took * 10 : DISK_REST_MAX_NS),
+				 __ATOMIC_RELAXED);
+}
+
 static void init_finished(struct request *r)
 {
 	struct sample_thread *thread = sample_thread_self();
@@ -280,8 +302,14 @@ static void init_finished(struct request *r)
 		return;
 	children_name_all(r);
 	kept = init_kept(r);
-	if (kept)
+	if (kept && init_disk_is_slow()) {
+		control_count(CONTROL_files_slow, 1);
+	} else if (kept) {
+		uint64_t begun_ns = init_now();
+
 		init_write_profile(r, stacks, thread, kept);
+		init_note_disk(begun_ns);
+	}
 	sample_discard(thread, stacks);
 	record_over(r); /* last: its number may be another's at once */
 }

@@ -30,6 +30,15 @@ answers() {
 	done
 	is "" "$(grep -v '^route=' "$BATS_TEST_TMPDIR/server.log")" "the server's output has more:"
 }
+# passthrough: the output directory is a FUSE file system, whose program ($fuse_pid) can be stopped.
+passthrough() {
+	requires bindfs
+	mkdir -p "$BATS_TEST_TMPDIR/behind" "$profiles"
+	spawn fuse bindfs -f "$BATS_TEST_TMPDIR/behind" "$profiles"
+	mounted=$profiles
+	retry mountpoint -q "$profiles" || skip "FUSE is not permitted here"
+}
+behind() { find "$BATS_TEST_TMPDIR/behind" -name '*.pprof' | wc -l; }
 status() { "$REQPROF" ctl "$profiles" status --json; }
 decided() {
 	local n
@@ -112,4 +121,54 @@ decided() {
 	answers 2
 	retry has_profiles 3
 	is 2 "$(status | jq .totals.requests_seen)"
+}
+
+@test "a disk that stands still: answers come all the same, and it is not waited for again and again" {
+	passthrough
+	serve
+	answers 2
+	retry has_profiles 2
+	# Its program stops: who touches the directory waits.
+	kill -STOP "$fuse_pid"
+	is "route=1 path=/r1/3" "$(get /r1/3 | cut -d' ' -f1,2)"
+	is "route=1 path=/r1/4" "$(get /r1/4 | cut -d' ' -f1,2)"
+	waits_for_the_disk() { grep -qs '^State:.[DS]' "/proc/$server_pid/status" && is 2 "$(behind)"; }
+	retry waits_for_the_disk
+	sleep 1.5 # longer than what counts as slow
+	kill -CONT "$fuse_pid"
+	slow_is_known() {
+		get /r1/5 >/dev/null
+		[ "$(status | jq .totals.files_slow)" -ge 1 ]
+	}
+	retry slow_is_known
+	# What was held up has been written, what came afterwards is counted: nothing is lost in silence.
+	status | jq -e '.totals | .requests_profiled == .files_written + .files_failed + .files_no_room + .files_slow and
+		.files_written >= 3' >/dev/null
+	is "" "$(grep -v '^route=' "$BATS_TEST_TMPDIR/server.log")" "the server's output has more:"
+	stop "$server_pid"
+}
+
+@test "the directory is removed while the server runs: it is made again, and all is counted" {
+	serve
+	answers 3
+	retry has_profiles 3
+	rm -r "$profiles"
+	answers 4
+	stop "$server_pid"
+	[ "$(profile_count)" -ge 3 ]
+}
+
+@test "files that are removed while they are read: the others are shown" {
+	serve
+	answers 20
+	retry has_profiles 20
+	( for f in "$profiles"/GET.r1.1*; do rm "$f"; done ) &
+	local i
+	for i in 1 2 3 4 5; do
+		run "$REQPROF" ls "$profiles"
+		[ "$status" -eq 0 ] || [ "$status" -eq 3 ]
+		[[ $output == *"GET "* ]]
+	done
+	wait $!
+	run -0 "$REQPROF" ls "$profiles"
 }
