@@ -58,7 +58,7 @@ need_nobody() {
 		"$REQPROF" report --json --no-limit "$profiles"/GET."$what".* | jq -e --arg what "$what" '
 			{kernel_ns, kernel_sampled_ns, kernel_samples, names: [.functions[] |
 				select(.module == "[kernel.kallsyms]") | select(.name | test($what))] | map(.name)},
-			(.kernel_samples > 10 and .kernel_sampled_ns > 0.85 * .kernel_ns and
+			(.kernel_samples > 10 and .kernel_sampled_ns > 0.7 * .kernel_ns and
 			([.functions[] | select(.module == "[kernel.kallsyms]" and (.name | test($what)))] | length > 0))'
 		facts "$profiles"/GET."$what".* | jq -e --slurpfile app "$BATS_TEST_TMPDIR/$what" '
 			.["reqprof.kernel_rate"] == 99 and .["reqprof.kernel_samples"] > 10 and
