@@ -278,12 +278,12 @@ static void init_write_profile(struct request *r, const struct stacks *stacks,
  */
 static bool init_disk_is_slow(void)
 {
-	return init_now() < __atomic_load_n(&disk_slow_until_ns, __ATOMIC_RELAXED);
+	return work_now() < __atomic_load_n(&disk_slow_until_ns, __ATOMIC_RELAXED);
 }
 
 static void init_note_disk(uint64_t begun_ns)
 {
-	uint64_t now = init_now(), took = now - begun_ns;
+	uint64_t now = work_now(), took = now - begun_ns;
 
 	if (took >= DISK_SLOW_NS)
 		__atomic_store_n(&disk_slow_until_ns,
@@ -305,7 +305,7 @@ static void init_finished(struct request *r)
 	if (kept && init_disk_is_slow()) {
 		control_count(CONTROL_files_slow, 1);
 	} else if (kept) {
-		uint64_t begun_ns = init_now();
+		uint64_t begun_ns = work_now();
 
 		init_write_profile(r, stacks, thread, kept);
 		init_note_disk(begun_ns);
