@@ -104,16 +104,38 @@ quiet_descriptors() {
 
 # load SHARE: this share (in tenths) of the amount; adds to `asked`, `wrong`, and sets `rate`.
 load() {
-	local n=$((amount_here * $1 / 10)) said a w
-	[ "$n" -gt 0 ] || n=1
+	local n=$((amount_here * $1 / 10))
+	load_number $((n > 0 ? n : 1))
+}
+load_number() {
+	local n=$1 said a w
 	said=$("$B/tests/programs/soak_client" "$port" "$CONNECTIONS" "$what" "$n")
 	read -r a w rate <<<"$said"
 	asked=$((asked + a)) wrong=$((wrong + w))
 }
 
+# How many reads each worker has made (nginx receives instead: it only gets some more requests).
+reads() {
+	local pid
+	for pid in $(workers); do
+		awk '/^syscr/ { print $2 }' "/proc/$pid/io"
+	done
+}
+# On a busy machine one worker may get all of the first requests; the other would begin later.
+until_all_work() { # READS-BEFORE
+	local tries=50 idle kept=$what
+	what=requests
+	while [ $((tries--)) -gt 0 ]; do
+		idle=$(paste <(echo "$1") <(reads) | awk '$2 - $1 < 20' | wc -l)
+		[ "$idle" -gt 0 ] || break
+		load_number 100
+	done
+	what=$kept
+}
+
 # run NAME bare|preloaded: one line of the table; `growth` in kB.
 run() {
-	local name=$1 way=$2 before after fds_before fds_after
+	local name=$1 way=$2 before after fds_before fds_after reads_before
 	port=$(free_port)
 	profiles=$work/$name-profiles
 	server_words "$name" "$port"
@@ -127,7 +149,9 @@ run() {
 		sleep 0.1
 	done
 	asked=0 wrong=0
+	reads_before=$(reads)
 	load 1
+	until_all_work "$reads_before"
 	fds_before=$(quiet_descriptors)
 	before=$(memory)
 	load 9
