@@ -37,6 +37,11 @@ static void paused(struct request *r)
 	REQUIRE(r->profiled);
 }
 
+static void head(struct request *r)
+{
+	REQUIRE(open_requests > 0);
+}
+
 static void finished(struct request *r)
 {
 	REQUIRE(open_requests > 0);
@@ -60,8 +65,17 @@ static void unseen(void)
 	seen = digest_number(seen, 3);
 }
 
-static const struct track_callbacks callbacks = { began,     resumed, paused,  finished,
-						  abandoned, counted, counted, unseen };
+static const struct track_callbacks callbacks = {
+	.began = began,
+	.head = head,
+	.resumed = resumed,
+	.paused = paused,
+	.finished = finished,
+	.connection_abandoned = abandoned,
+	.pipeline_dropped = counted,
+	.pushed = counted,
+	.tls_unseen = unseen,
+};
 
 static int listener = -1, server;
 

@@ -3,11 +3,11 @@
  * becomes in a file's name and as a route.
  */
 #include "format/amount.h"
+#include "format/file_name.h"
 #include "format/filter.h"
 #include "format/keep.h"
+#include "format/route.h"
 #include "preload/emit/budget.h"
-#include "preload/emit/file_name.h"
-#include "preload/emit/route.h"
 
 #include "tests/fuzz/pieces.h"
 
