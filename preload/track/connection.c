@@ -426,8 +426,11 @@ void connection_over(struct connection *c, bool closed, uint64_t now_ns,
 			streams_over(c, now_ns, events);
 		return;
 	}
-	if (!r)
+	if (!r) {
+		/* What a server reads after its own end, lingering, it throws away: that is no request. */
+		c->dead |= !closed;
 		return;
+	}
 	if (r->out_ready && r->out.any.started && r->out.any.until_close) {
 		connection_drop_queued(c);
 		connection_end_first(c, REQUEST_CLOSED, r->last_write_ns, events);

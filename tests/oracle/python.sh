@@ -67,7 +67,8 @@ skip() {
 }
 
 build() {
-	local -a sources=(preload/sigsafe/python.c preload/sigsafe/codes.c preload/sigsafe/peek.c preload/sigsafe/cpython/*.c)
+	local -a sources=(preload/sigsafe/python.c preload/sigsafe/codes.c preload/sigsafe/peek.c
+		preload/sigsafe/cpython/*.c format/code_lines.c)
 	gcc -std=gnu11 -D_GNU_SOURCE -I. -O2 -g -Wall -Wextra -Wno-unused-parameter -fPIC \
 		-fvisibility=hidden -fno-plt -shared -Wl,-z,defs,-z,now \
 		-o "$OUT/python_oracle.so" "$HERE/python_oracle.c" "${sources[@]}" &&

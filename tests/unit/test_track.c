@@ -171,6 +171,19 @@ static void a_keep_alive_request_finishes_with_its_last_byte(void)
 	close_all();
 }
 
+static void what_comes_after_the_servers_end_is_no_request(void)
+{
+	connect_pair();
+	in("GET /first HTTP/1.1\r\nHost: h\r\n\r\n");
+	out("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	track_shutdown_write(server);
+	in("GET /lingering HTTP/1.1\r\nHost: h\r\n\r\n");
+	close_all();
+	CHECK(strstr(happened, "/first") != NULL);
+	CHECK(strstr(happened, "/lingering") == NULL);
+	CHECK_INT(abandoned, 0);
+}
+
 static void a_client_that_waits_for_the_close_gets_it_first(void)
 {
 	connect_pair();
@@ -646,6 +659,7 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(a_keep_alive_request_finishes_with_its_last_byte),
+		TAP_TEST(what_comes_after_the_servers_end_is_no_request),
 		TAP_TEST(a_client_that_waits_for_the_close_gets_it_first),
 		TAP_TEST(a_response_without_length_ends_with_the_connection),
 		TAP_TEST(a_close_in_the_middle_aborts),
