@@ -204,6 +204,9 @@ reported() {
 }
 
 @test "of many that nobody recovered, the oldest goes" {
+	# (Not among those of other tests.)
+	export REQPROF_LIVE=/dev/shm/reqprof-test.$$.$BATS_TEST_NUMBER
+	mkdir -m 0700 "$REQPROF_LIVE"
 	mkdir "$profiles"
 	local file i
 	spawn server "${preload[@]}" "$PROGRAMS/threaded_server" "$port" accept 1
@@ -214,16 +217,18 @@ reported() {
 	stop "$server_pid" KILL
 	for i in $(seq 17); do
 		# As of other processes that are gone, with a request each.
-		cp --sparse=always "$file" "/dev/shm/reqprof-live.$server_pid.$i.7"
-		printf '\001' | dd of="/dev/shm/reqprof-live.$server_pid.$i.7" bs=1 seek="$((OPEN_AT))" conv=notrunc 2>/dev/null
+		cp --sparse=always "$file" "$REQPROF_LIVE/reqprof-live.$server_pid.$i.7"
+		printf '\001' | dd of="$REQPROF_LIVE/reqprof-live.$server_pid.$i.7" bs=1 seek="$((OPEN_AT))" conv=notrunc 2>/dev/null
 	done
 	port=$(free_port)
 	spawn next "${preload[@]}" "$PROGRAMS/threaded_server" "$port" accept 1
 	server_up next "$port"
 	get /r1/1 >/dev/null
 	# The first is gone, and the one without a request; the others stay.
-	is "" "$(ls "$file" "/dev/shm/reqprof-live.$server_pid.1.7" 2>/dev/null)"
+	is "" "$(ls "$file" "$REQPROF_LIVE/reqprof-live.$server_pid.1.7" 2>/dev/null)"
 	is 16 "$(dead_live_files | wc -l)"
+	reap
+	rm -rf "$REQPROF_LIVE"
 }
 OPEN_AT=84 # of struct live_head's `open` (format/live.h)
 
