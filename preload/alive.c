@@ -4,22 +4,19 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "format/file_name.h"
 #include "preload/sigsafe/raw.h"
 
 uint64_t alive_start_ticks(uint32_t pid)
 {
-	char path[32] = "/proc/", text[512], digits[12];
-	size_t at = 6, n = 0;
+	char path[32] = "/proc/", text[512];
+	size_t at = 6;
 	const char *p;
 	ssize_t got;
 	uint64_t ticks = 0;
 	int fd;
 
-	do
-		digits[n++] = (char)('0' + pid % 10);
-	while (pid /= 10);
-	while (n > 0)
-		path[at++] = digits[--n];
+	at = file_name_number(path, at, pid);
 	memcpy(path + at, "/stat", 6);
 	fd = raw_open(path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)

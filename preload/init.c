@@ -28,6 +28,7 @@
 #include "preload/settings.h"
 #include "preload/sigsafe/codes.h"
 #include "preload/sigsafe/modules.h"
+#include "preload/sigsafe/monotonic.h"
 #include "preload/sigsafe/python.h"
 #include "preload/sigsafe/raw.h"
 #include "preload/track/children.h"
@@ -99,7 +100,7 @@ static bool init_filtered_out(const struct request *r)
 
 static void init_began(struct request *r)
 {
-	uint64_t now = work_now();
+	uint64_t now = monotonic_ns();
 
 	control_join(now);
 	control_count(CONTROL_requests_seen, 1);
@@ -121,7 +122,7 @@ static void init_began(struct request *r)
 	r->begun_tid = sample_tid();
 	record_began(r);
 	/* Nobody works for it yet; our own preparations are no waiting of its. */
-	r->idle_since_ns = work_now();
+	r->idle_since_ns = monotonic_ns();
 	r->prepared_ns = r->idle_since_ns - r->start_ns;
 }
 
@@ -141,19 +142,19 @@ static void init_works(struct request *r)
 	since = __atomic_exchange_n(&r->idle_since_ns, 0, __ATOMIC_ACQ_REL);
 	/* The thread that read it begins at once: what lies between is our own work. */
 	if (since && (r->threads > 1 || r->begun_tid != sample_tid() || r->cpu_ns))
-		init_add_idle(r, since, work_now());
+		init_add_idle(r, since, monotonic_ns());
 }
 
 static void init_rests(struct request *r)
 {
 	if (__atomic_sub_fetch(&r->working, 1, __ATOMIC_ACQ_REL) == 0)
-		__atomic_store_n(&r->idle_since_ns, work_now(), __ATOMIC_RELEASE);
+		__atomic_store_n(&r->idle_since_ns, monotonic_ns(), __ATOMIC_RELEASE);
 }
 
 static void init_resumed(struct request *r)
 {
 	bool made;
-	uint64_t entered_ns = work_now();
+	uint64_t entered_ns = monotonic_ns();
 	struct sample_thread *thread = work_thread(&made);
 
 	if (!thread || !sample_start(thread, (struct stacks **)&r->samples)) {
@@ -161,7 +162,7 @@ static void init_resumed(struct request *r)
 		return;
 	}
 	if (made)
-		__atomic_fetch_add(&r->prepared_ns, work_now() - entered_ns, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&r->prepared_ns, monotonic_ns() - entered_ns, __ATOMIC_RELAXED);
 	work_note(r, thread);
 	init_works(r);
 	if (thread->holder)
@@ -188,7 +189,7 @@ static void init_paused(struct request *r)
 	__atomic_fetch_add(&r->preempted, used.usage.preempted, __ATOMIC_RELAXED);
 	if (used.usage.queued_known)
 		r->queued_known = true;
-	record_moved(r, work_now());
+	record_moved(r, monotonic_ns());
 	work_told(thread);
 }
 
@@ -278,12 +279,12 @@ static void init_write_profile(struct request *r, const struct stacks *stacks,
  */
 static bool init_disk_is_slow(void)
 {
-	return work_now() < __atomic_load_n(&disk_slow_until_ns, __ATOMIC_RELAXED);
+	return monotonic_ns() < __atomic_load_n(&disk_slow_until_ns, __ATOMIC_RELAXED);
 }
 
 static void init_note_disk(uint64_t begun_ns)
 {
-	uint64_t now = work_now(), took = now - begun_ns;
+	uint64_t now = monotonic_ns(), took = now - begun_ns;
 
 	if (took >= DISK_SLOW_NS)
 		__atomic_store_n(&disk_slow_until_ns,
@@ -305,7 +306,7 @@ static void init_finished(struct request *r)
 	if (kept && init_disk_is_slow()) {
 		control_count(CONTROL_files_slow, 1);
 	} else if (kept) {
-		uint64_t begun_ns = work_now();
+		uint64_t begun_ns = monotonic_ns();
 
 		init_write_profile(r, stacks, thread, kept);
 		init_note_disk(begun_ns);
@@ -332,7 +333,7 @@ static void init_pushed(unsigned responses)
 /* It may be all that the process ever does: `ctl status` is to know of it. */
 static void init_tls_unseen(void)
 {
-	control_join(work_now());
+	control_join(monotonic_ns());
 	control_count(CONTROL_connections_tls_unseen, 1);
 }
 

@@ -5,6 +5,7 @@
 #include "preload/control/control.h"
 #include "preload/live/record.h"
 #include "preload/sample/held.h"
+#include "preload/sigsafe/monotonic.h"
 #include "preload/track/track.h"
 #include "preload/work.h"
 
@@ -35,7 +36,7 @@ void loop_turn_begins(struct turn *turn)
 	bool made;
 	struct sample_thread *thread = work_thread(&made);
 
-	turn->start_ns = work_now();
+	turn->start_ns = monotonic_ns();
 	turn->start_cpu_ns = sample_cpu_ns();
 	if (!thread || !held_start(thread)) {
 		control_count(CONTROL_skipped_no_memory, 1);
@@ -56,7 +57,7 @@ void loop_turn_event(struct turn_event *event)
 {
 	struct sample_thread *thread = sample_thread_self();
 
-	event->at_ns = work_now();
+	event->at_ns = monotonic_ns();
 	event->cpu_ns = sample_cpu_ns();
 	event->task = loop_turn_task();
 	if (!thread)
@@ -337,7 +338,7 @@ void loop_turn_ends(struct turn *turn, bool waits, bool idle)
 	if (!s.thread)
 		return;
 	s.held = held_stop(s.thread, waits && idle);
-	s.end_ns = work_now();
+	s.end_ns = monotonic_ns();
 	s.end_cpu_ns = sample_cpu_ns();
 	/* Who comes to wait is the loop itself. */
 	loop = python_task_here(&s.thread->handler.python);

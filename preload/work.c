@@ -1,7 +1,5 @@
 #include "preload/work.h"
 
-#include <time.h>
-
 #include "preload/control/control.h"
 #include "preload/live/live.h"
 #include "preload/sample/signal.h"
@@ -20,14 +18,6 @@ void work_configure(const struct settings *settings)
 		.waits = settings->waits,
 		.wait_min_ns = (uint64_t)settings->wait_min_us * 1000,
 	};
-}
-
-uint64_t work_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 static void work_count_clock(const struct clock *clock)

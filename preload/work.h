@@ -13,7 +13,6 @@
 #include "preload/track/request.h"
 
 void work_configure(const struct settings *settings);
-uint64_t work_now(void);
 
 /* The calling thread's means of sampling, as the settings are now; *made: just now. NULL: no memory. */
 struct sample_thread *work_thread(bool *made);

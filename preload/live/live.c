@@ -11,6 +11,7 @@
 #include <sys/vfs.h>
 #include <time.h>
 
+#include "format/file_name.h"
 #include "preload/alive.h"
 #include "preload/live/leftovers.h"
 #include "preload/live/tree.h"
@@ -44,19 +45,6 @@ struct live_head *live_head(void)
 
 /* ---- making it ---- */
 
-static size_t live_number(char *to, uint64_t number)
-{
-	char digits[20];
-	size_t n = 0, at = 0;
-
-	do
-		digits[n++] = (char)('0' + number % 10);
-	while (number /= 10);
-	while (n > 0)
-		to[at++] = digits[--n];
-	return at;
-}
-
 /* The last number is one that other users cannot guess, so as to take the name before us. */
 static int live_name(uint32_t pid, uint64_t ticks)
 {
@@ -68,12 +56,12 @@ static int live_name(uint32_t pid, uint64_t ticks)
 	memcpy(live.path, live.settings.place, at);
 	memcpy(live.path + at, "/" LIVE_PREFIX, sizeof("/" LIVE_PREFIX) - 1);
 	at += sizeof("/" LIVE_PREFIX) - 1;
-	at += live_number(live.path + at, pid);
+	at = file_name_number(live.path, at, pid);
 	live.path[at++] = '.';
-	at += live_number(live.path + at, ticks);
+	at = file_name_number(live.path, at, ticks);
 	live.path[at++] = '.';
 	raw_clock_gettime(CLOCK_REALTIME, &now);
-	at += live_number(live.path + at, (uint64_t)now.tv_nsec);
+	at = file_name_number(live.path, at, (uint64_t)now.tv_nsec);
 	live.path[at] = '\0';
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "preload/sample/holders.h"
 #include "preload/sample/mask.h"
 #include "preload/sample/signal.h"
+#include "preload/sigsafe/monotonic.h"
 #include "preload/sigsafe/raw.h"
 
 enum { FIRST_LOOK_NS = 1000000 }; /* a short request does not pay for it */
@@ -195,14 +196,6 @@ struct sample_thread *sample_thread_get(const struct sample_settings *settings, 
 	return thread;
 }
 
-static uint64_t sample_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 uint64_t sample_cpu_ns(void)
 {
 	struct timespec now;
@@ -236,7 +229,7 @@ uint32_t sample_tid(void)
 /* Where the thread stands, in what it has used so far. */
 static void sample_read_start(struct sample_thread *thread)
 {
-	uint64_t now = sample_now();
+	uint64_t now = monotonic_ns();
 
 	thread->mark_ns = now;
 	if (now - thread->stopped.at_ns < NEAR_NS) {
@@ -253,7 +246,7 @@ static void sample_read_end(struct sample_thread *thread, struct sample_used *us
 {
 	usage_read(&thread->usage_source, &thread->stopped.usage);
 	thread->stopped.cpu_ns = sample_cpu_ns();
-	thread->stopped.at_ns = sample_now();
+	thread->stopped.at_ns = monotonic_ns();
 	used->usage = usage_since(&thread->usage_start, &thread->stopped.usage);
 	if (thread->stopped.cpu_ns > thread->cpu_start_ns)
 		used->cpu_ns = thread->stopped.cpu_ns - thread->cpu_start_ns;

@@ -1,11 +1,11 @@
 #include "preload/sample/wait.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "preload/sample/mask.h"
 #include "preload/sample/sample.h"
 #include "preload/sample/signal.h"
+#include "preload/sigsafe/monotonic.h"
 #include "preload/sigsafe/peek.h"
 #include "preload/sigsafe/raw.h"
 
@@ -14,14 +14,6 @@ enum {
 	NOTHING_NS = 1000, /* less off the CPU is what the two clocks differ by */
 	LOOK_EVERY_NS = 5000000,
 };
-
-static uint64_t wait_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static bool wait_ticks_in_kernel(const struct sample_thread *thread)
 {
@@ -39,7 +31,7 @@ void wait_begin(struct wait *w, bool mask)
 	w->target = thread->handler.waits ? thread->handler.target : NULL;
 	if (!w->target)
 		return;
-	w->start_ns = wait_now();
+	w->start_ns = monotonic_ns();
 	w->target->waiting_node = STACKS_ROOT;
 	w->target->waiting_ns = w->start_ns;
 }
@@ -87,7 +79,7 @@ bool wait_end(struct wait *w)
 		return false;
 	}
 	w->target->waiting_ns = 0;
-	w->end_ns = wait_now();
+	w->end_ns = monotonic_ns();
 	w->off_ns = 0;
 	if (w->end_ns - w->start_ns < RAN_NS)
 		return false;

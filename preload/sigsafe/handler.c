@@ -2,8 +2,9 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <time.h>
 #include <ucontext.h>
+
+#include "preload/sigsafe/monotonic.h"
 
 __thread struct handler_thread *handler_self;
 __thread struct handler_call handler_call;
@@ -11,14 +12,6 @@ void (*handler_foreign)(int number, siginfo_t *info, void *context);
 void (*handler_idle)(struct handler_thread *self);
 
 enum { RED_ZONE = 128, STACK_TRUSTED = 64 << 20, BACKLOG_NS = 5000, ADDRESS_BITS = 47 };
-
-static uint64_t handler_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void handler_registers(struct unwind_registers *to, const ucontext_t *context)
 {
@@ -162,7 +155,7 @@ static void handler_sample(struct handler_thread *self, const ucontext_t *contex
 	struct unwind_registers registers;
 	size_t n_native, depth;
 	uint32_t flags = 0;
-	uint64_t now = handler_now();
+	uint64_t now = monotonic_ns();
 
 	/*
 	 * Ticks that came while the last one was handled queue up and are delivered at its end. A walk that
@@ -181,7 +174,7 @@ static void handler_sample(struct handler_thread *self, const ucontext_t *contex
 	handler_registers(&registers, context);
 	depth = handler_walk(self, &registers, &n_native, &flags);
 	handler_add(self, depth, n_native, now, flags);
-	self->ended_ns = handler_now();
+	self->ended_ns = monotonic_ns();
 }
 
 /* The innermost frames of a wait are our own wrappers: not the host's stack. How many? */
@@ -229,7 +222,7 @@ uint32_t handler_here(struct handler_thread *self, uint32_t *flags)
 	node = stacks_node(self->target, self->keys + own, depth - own);
 	/* A tick came in the middle: it is for what the thread was doing, which is this. */
 	while (__atomic_exchange_n(&self->deferred, false, __ATOMIC_RELAXED))
-		handler_add(self, depth, n_native, handler_now(), *flags);
+		handler_add(self, depth, n_native, monotonic_ns(), *flags);
 	__asm__ volatile("" ::: "memory");
 	self->inside = false;
 	return node;
