@@ -97,7 +97,17 @@ struct live_code {
 
 struct live_sample {
 	uint64_t at_ns;
-	uint32_t node, flags; /* enum stack_flags */
+	uint32_t node, flags; /* enum live_stack */
+};
+
+/* Of a stack: what it lacks, what it is, and how sure it is whose. */
+enum live_stack {
+	LIVE_STACK_TRUNCATED = 1,
+	LIVE_STACK_UNMERGED = 2,
+	LIVE_STACK_NO_PYTHON = 4,
+	LIVE_STACK_INCOMPLETE = LIVE_STACK_TRUNCATED | LIVE_STACK_UNMERGED | LIVE_STACK_NO_PYTHON,
+	LIVE_STACK_KERNEL = 8,
+	LIVE_STACK_INFERRED = 16,
 };
 
 struct live_node {

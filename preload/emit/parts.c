@@ -98,21 +98,3 @@ void parts_of(const struct request *r, const struct stacks *stacks, int64_t peri
 	parts->runnable = (int64_t)r->queued_ns < left ? (int64_t)r->queued_ns : left;
 	parts->rest = left - parts->runnable;
 }
-
-void parts_share_start(const struct parts *parts, struct parts_share *share)
-{
-	*share = (struct parts_share){ .whole = parts->wall + parts->overlap, .wall = parts->wall };
-}
-
-int64_t parts_share_next(struct parts_share *share, int64_t ns)
-{
-	int64_t until, next;
-
-	if (share->whole <= share->wall)
-		return ns;
-	share->taken += ns;
-	until = (int64_t)((__int128)share->taken * share->wall / share->whole);
-	next = until - share->given;
-	share->given = until;
-	return next;
-}

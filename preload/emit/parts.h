@@ -27,12 +27,4 @@ void parts_of(const struct request *r, const struct stacks *stacks, int64_t peri
 /* Of a wait, what lies before the end of the response. */
 uint64_t parts_wait_ns(const struct request *r, const struct wait_record *wait);
 
-/* Wall values in proportion, so that they add up to wall though the parts are more: one after the other. */
-struct parts_share {
-	int64_t whole, wall; /* overlapping parts together, and what they become */
-	int64_t taken, given;
-};
-void parts_share_start(const struct parts *parts, struct parts_share *share);
-int64_t parts_share_next(struct parts_share *share, int64_t ns);
-
 #endif

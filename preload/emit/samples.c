@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "format/route.h"
+#include "format/share.h"
 
 static const char *const wait_names[] = {
 #define WAIT_NAME(name, text, meaning) [WAIT_##name] = text,
@@ -84,8 +85,8 @@ struct writing {
 	const struct emit_samples *samples;
 	struct labels labels;
 	struct locations locations;
-	struct parts_share share;
-	uint64_t written, kernel_written; /* stacks taken on the CPU, in user code and in the kernel */
+	struct share share;
+	int64_t written, kernel_written; /* stacks taken on the CPU, in user code and in the kernel */
 	uint32_t kernel_root;             /* the location under the kernel's frames; 0: not written yet */
 };
 
@@ -96,18 +97,11 @@ static void write_sample(struct writing *w, const uint32_t *stack, size_t depth,
 		[PROFILE_SAMPLES] = count,
 		[PROFILE_CPU] = cpu_ns,
 		[PROFILE_WAIT] = wait_ns,
-		[PROFILE_WALL] = parts_share_next(&w->share, wall_ns),
+		[PROFILE_WALL] = share_next(&w->share, wall_ns),
 	};
 
 	profile_write_sample(w->samples->writer, stack, depth, values, w->labels.list,
 			     w->labels.count);
-}
-
-/* The wall value of the next of n samples: a period, or, in a short request of which they stand for more,
- * what makes them add up to the part that they are of. */
-static int64_t write_share_ns(int64_t part, int64_t n, int64_t period_ns, uint64_t written)
-{
-	return n * period_ns <= part ? period_ns : part / n + ((int64_t)written < part % n);
 }
 
 static uint32_t write_pseudo(struct profile_writer *writer, const char *bytes, size_t len)
@@ -124,8 +118,8 @@ static void write_user(struct writing *w, size_t depth)
 	const struct parts *parts = samples->parts;
 
 	write_sample(w, samples->stack, depth, 1, samples->period_ns, 0,
-		     write_share_ns(parts->user, (int64_t)parts->samples, samples->period_ns,
-				    w->written++));
+		     share_of_tick(parts->user, (int64_t)parts->samples, samples->period_ns,
+				   w->written++));
 }
 
 static void write_kernel(struct writing *w, size_t depth)
@@ -139,8 +133,8 @@ static void write_kernel(struct writing *w, size_t depth)
 	samples->stack[depth++] = w->kernel_root;
 	labels_text(&w->labels, PROFILE_LABEL_STATE, PROFILE_STATE_KERNEL);
 	write_sample(w, samples->stack, depth, 0, samples->kernel_period_ns, 0,
-		     write_share_ns(parts->kernel, (int64_t)parts->kernel_samples,
-				    samples->kernel_period_ns, w->kernel_written++));
+		     share_of_tick(parts->kernel, (int64_t)parts->kernel_samples,
+				   samples->kernel_period_ns, w->kernel_written++));
 }
 
 static void write_stacks(struct writing *w, const struct stacks *s)
@@ -290,7 +284,7 @@ void emit_samples_write(const struct emit_samples *samples, const char *route,
 	for (const struct stacks *s = stacks; s; s = s->next)
 		nodes += s->n_nodes;
 	labels_start(&w.labels, samples->writer, samples->request, route);
-	parts_share_start(samples->parts, &w.share);
+	share_start(&w.share, samples->parts->wall, samples->parts->overlap);
 	locations_start(&w.locations, samples->writer, samples->locations_memory, nodes);
 	for (const struct stacks *s = stacks; s; s = s->next) {
 		locations_tree(&w.locations, s);

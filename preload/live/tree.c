@@ -54,6 +54,12 @@ _Static_assert(LIVE_KEY_PYTHON == STACKS_KEY_PYTHON && LIVE_KEY_EXACT == STACKS_
 		       LIVE_KEY_KERNEL == STACKS_KEY_KERNEL &&
 		       LIVE_KEY_ADDRESS == STACKS_KEY_ADDRESS,
 	       "keys");
+_Static_assert((int)LIVE_STACK_TRUNCATED == (int)STACK_TRUNCATED &&
+		       (int)LIVE_STACK_UNMERGED == (int)STACK_UNMERGED &&
+		       (int)LIVE_STACK_NO_PYTHON == (int)STACK_NO_PYTHON &&
+		       (int)LIVE_STACK_KERNEL == (int)STACK_KERNEL &&
+		       (int)LIVE_STACK_INFERRED == (int)STACK_INFERRED,
+	       "what a stack is like");
 
 static struct {
 	const char *path; /* NULL: no file */

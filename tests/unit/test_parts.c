@@ -1,5 +1,6 @@
 #include "preload/emit/parts.h"
 
+#include "format/share.h"
 #include "tests/unit/tap.h"
 
 enum { PERIOD = 1000000 };
@@ -116,7 +117,7 @@ static void what_comes_after_the_end_is_not_the_request(void)
 static void threads_at_the_same_time_overlap(void)
 {
 	struct made m;
-	struct parts_share share;
+	struct share share;
 	int64_t sum = 0;
 
 	make(&m, 150 * PERIOD);
@@ -125,15 +126,15 @@ static void threads_at_the_same_time_overlap(void)
 	CHECK_INT(m.parts.overlap, 130 * PERIOD);
 	CHECK_INT(m.parts.rest, 0);
 	/* In proportion, and exactly the wall time together. */
-	parts_share_start(&m.parts, &share);
+	share_start(&share, m.parts.wall, m.parts.overlap);
 	for (int i = 0; i < 229; i++) {
-		int64_t next = parts_share_next(&share, PERIOD);
+		int64_t next = share_next(&share, PERIOD);
 
 		CHECK(next == PERIOD * INT64_C(100) / 230 ||
 		      next == PERIOD * INT64_C(100) / 230 + 1);
 		sum += next;
 	}
-	sum += parts_share_next(&share, PERIOD);
+	sum += share_next(&share, PERIOD);
 	CHECK_INT(sum, m.parts.wall);
 }
 

@@ -2,245 +2,19 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/code_lines.h"
 #include "format/file_name.h"
 #include "format/route.h"
+#include "format/share.h"
 #include "tools/base/errors.h"
-
-static const char *const wait_names[] = {
-#define WAIT_NAME(name, text, meaning) text,
-	PROFILE_WAIT_KINDS(WAIT_NAME)
-#undef WAIT_NAME
-};
-enum {
-#define WAIT_ENUM(name, text, meaning) WAIT_##name,
-	PROFILE_WAIT_KINDS(WAIT_ENUM)
-#undef WAIT_ENUM
-		WAIT_KINDS
-};
+#include "tools/model/model.h"
 
 static const char *const clock_names[] = { "none", "perf-user", "thread-timer" };
 
-enum {
-	STACK_TRUNCATED = 1,
-	STACK_UNMERGED = 2,
-	STACK_NO_PYTHON = 4,
-	STACK_INCOMPLETE = STACK_TRUNCATED | STACK_UNMERGED | STACK_NO_PYTHON,
-	STACK_KERNEL = 8,
-};
-enum { STACK_MAX = 448, PREPARED_MIN_NS = 100000, UNSEEN_NS = 1000 };
-static const uint64_t LONGEST_NS = UINT64_C(31536000000000000); /* a year: no clock says more */
-
-/* ---- what is known of it ---- */
-
-static bool is_of(const struct recover_request *r, const struct live_tree_in *t)
-{
-	return t->facts.request == r->request->number;
-}
-
-/* A time in the request, whatever stands there. */
-static uint64_t within(const struct recover_request *r, uint64_t at_ns)
-{
-	uint64_t start = r->request->facts.start_ns;
-
-	return at_ns < start ? start : at_ns > r->end_ns ? r->end_ns : at_ns;
-}
-
-static void see(struct recover_request *r, uint64_t at_ns)
-{
-	if (at_ns > r->end_ns && at_ns - r->request->facts.start_ns < LONGEST_NS)
-		r->end_ns = at_ns;
-}
-
-/* A wait that nobody saw the end of has a microsecond at least, so that every tool shows it. */
-static void find_end(struct recover_request *r)
-{
-	r->end_ns = r->request->facts.start_ns;
-	see(r, r->request->facts.seen_ns);
-	for (size_t i = 0; i < r->in->n_trees; i++) {
-		const struct live_tree_in *t = &r->in->trees[i];
-
-		if (!is_of(r, t))
-			continue;
-		for (size_t j = 0; j < t->n_samples; j++)
-			see(r, t->samples[j].at_ns);
-		for (size_t j = 0; j < t->n_waits; j++)
-			see(r, t->waits[j].end_ns);
-		if (t->facts.waiting_ns)
-			see(r, t->facts.waiting_ns + UNSEEN_NS);
-	}
-}
-
-static int64_t wait_ns(const struct recover_request *r, const struct live_wait *w)
-{
-	uint64_t most = r->end_ns - r->request->facts.start_ns;
-
-	return (int64_t)(w->ns < most ? w->ns : most);
-}
-
-/* Of a damaged file, sums stay what can be reckoned with. */
-static void add_wait(struct recover_request *r, int64_t ns)
-{
-	if (r->wait < (int64_t)LONGEST_NS)
-		r->wait += ns;
-}
-
-static int64_t waiting_ns(const struct recover_request *r, const struct live_tree_in *t)
-{
-	return t->facts.waiting_ns ? (int64_t)(r->end_ns - within(r, t->facts.waiting_ns)) : 0;
-}
-
-/* unseen: CPU time after seen_ns. */
-static void add_sample(struct recover_request *r, const struct live_sample *s, int64_t *unseen)
-{
-	int64_t period = s->flags & STACK_KERNEL ? r->kernel_period : r->period;
-
-	if (s->flags & STACK_KERNEL)
-		r->kernel_samples++;
-	else
-		r->samples++;
-	r->incomplete += (s->flags & STACK_INCOMPLETE) != 0;
-	if (s->at_ns > r->request->facts.seen_ns)
-		*unseen += period;
-}
-
-static void add_tree(struct recover_request *r, const struct live_tree_in *t, int64_t *unseen)
-{
-	r->lost += t->facts.lost + (t->facts.n_samples - t->n_samples);
-	r->nested += t->facts.nested;
-	r->kernel_lost += t->facts.kernel_lost;
-	r->waits_lost += t->facts.waits_lost + (t->facts.n_waits - t->n_waits);
-	for (size_t i = 0; i < t->n_samples; i++)
-		add_sample(r, &t->samples[i], unseen);
-	for (size_t i = 0; i < t->n_waits; i++) {
-		r->waits += t->waits[i].count;
-		r->trips += t->waits[i].trips;
-		add_wait(r, wait_ns(r, &t->waits[i]));
-		if (t->waits[i].kind == WAIT_GIL && r->gil < r->wait)
-			r->gil += wait_ns(r, &t->waits[i]);
-	}
-	add_wait(r, waiting_ns(r, t));
-	r->waits += t->facts.waiting_ns != 0;
-}
-
-static int64_t at_most(uint64_t ns, int64_t most)
-{
-	return ns < (uint64_t)most ? (int64_t)ns : most;
-}
-
-/* As preload/emit/parts.c; the CPU time since seen_ns is known by its samples alone. */
-static void find_parts(struct recover_request *r)
-{
-	const struct live_request *facts = &r->request->facts;
-	uint64_t idle = facts->idle_ns;
-	int64_t unseen = 0, cpu, sampled, in_kernel, left;
-
-	r->wall = (int64_t)(r->end_ns - facts->start_ns);
-	for (size_t i = 0; i < r->in->n_trees; i++)
-		if (is_of(r, &r->in->trees[i]))
-			add_tree(r, &r->in->trees[i], &unseen);
-	if (facts->idle_since_ns && facts->idle_since_ns < r->end_ns)
-		idle += r->end_ns - within(r, facts->idle_since_ns);
-	if (facts->waits) {
-		r->idle = at_most(idle, r->wall);
-		r->prepared = facts->prepared_ns < PREPARED_MIN_NS ?
-				      0 :
-				      at_most(facts->prepared_ns, r->wall - r->idle);
-	}
-	r->wait += r->idle + r->prepared;
-	sampled = (int64_t)r->samples * r->period;
-	in_kernel = (int64_t)r->kernel_samples * r->kernel_period;
-	cpu = at_most(facts->cpu_ns, (int64_t)LONGEST_NS) + unseen;
-	if (cpu < sampled + in_kernel)
-		cpu = sampled + in_kernel;
-	if (cpu > r->wall && facts->threads <= 1)
-		cpu = r->wall; /* a sample may stand for more than what has passed of its period */
-	r->user = sampled < cpu ? sampled : cpu;
-	r->kernel = cpu - r->user;
-	left = r->wall - cpu - r->wait;
-	r->rest = left > 0 ? left : 0;
-	r->overlap = left < 0 ? -left : 0;
-}
-
-static bool is_kernel(uint64_t key)
-{
-	return (key & (LIVE_KEY_PYTHON | LIVE_KEY_KERNEL)) == LIVE_KEY_KERNEL;
-}
-
-static const struct live_code_in *code_of(const struct live_in *in, uint64_t key)
-{
-	return key & LIVE_KEY_PYTHON ? live_code(in, (uint32_t)(key >> 32) & 0x7fffffffu) : NULL;
-}
-
-static int line_of(const struct live_code_in *code, uint64_t key)
-{
-	return lines_at((enum code_line_format)code->line_format, code->table, code->table_len,
-			code->first_line, (int32_t)(uint32_t)key);
-}
-
-/* The innermost Python function of this stack. */
-static bool say_inside(struct recover_request *r, const struct live_tree_in *t, uint32_t node)
-{
-	for (; node; node = t->nodes[node].parent) {
-		const struct live_code_in *code = code_of(r->in, t->nodes[node].key);
-
-		if (!code)
-			continue;
-		snprintf(r->inside, sizeof(r->inside), "%.*s (%.*s:%d)",
-			 (int)(code->qualname.len < 200 ? code->qualname.len : 200),
-			 code->qualname.bytes,
-			 (int)(code->filename.len < 250 ? code->filename.len : 250),
-			 code->filename.bytes, line_of(code, t->nodes[node].key));
-		return true;
-	}
-	return false;
-}
-
-/* Of the thread of which the latest is known: the call that it was in, else its last sample. */
-static void find_inside(struct recover_request *r)
-{
-	uint64_t latest = 0;
-
-	for (size_t i = 0; i < r->in->n_trees; i++) {
-		const struct live_tree_in *t = &r->in->trees[i];
-		uint64_t at_ns = t->facts.waiting_ns;
-		uint32_t node = at_ns ? t->facts.waiting_node : 0;
-
-		if (!is_of(r, t))
-			continue;
-		if (!node && t->n_samples) {
-			at_ns = t->samples[t->n_samples - 1].at_ns;
-			node = t->samples[t->n_samples - 1].node;
-		}
-		if (at_ns > latest && say_inside(r, t, node))
-			latest = at_ns;
-	}
-}
-
-static int64_t period_of(uint32_t rate)
-{
-	return 1000000000 / (rate > 0 && rate < 1000000 ? rate : 1000);
-}
-
-void recover_request_of(struct recover_request *r, const struct live_in *in,
-			const struct live_request_in *request, uint64_t counter)
-{
-	uint32_t rate = request->facts.rate;
-
-	*r = (struct recover_request){ .in = in, .request = request, .counter = counter };
-	r->period = period_of(rate);
-	r->kernel_period = period_of(in->head.kernel_rate);
-	find_end(r);
-	find_parts(r);
-	find_inside(r);
-}
-
-/* ---- writing it ---- */
+enum { STACK_MAX = 448 };
 
 struct writing {
 	const struct recover_request *r;
@@ -253,9 +27,14 @@ struct writing {
 	uint32_t stack[STACK_MAX + 2]; /* a wait stands on top, the kernel's stack on [kernel] */
 	char route[2048];
 	uint32_t kernel_mapping, kernel_root; /* 0: not written yet */
-	__int128 taken; /* of wall values, as they were before they were scaled */
-	int64_t given, written, kernel_written; /* samples */
+	struct share share;
+	int64_t written, kernel_written; /* samples */
 };
+
+static bool is_kernel(uint64_t key)
+{
+	return (key & (LIVE_KEY_PYTHON | LIVE_KEY_KERNEL)) == LIVE_KEY_KERNEL;
+}
 
 static uint32_t string_of(struct writing *w, const char *text)
 {
@@ -287,18 +66,6 @@ static void label_number(struct writing *w, const char *key, int64_t value, cons
 		label->unit = string_of(w, unit);
 }
 
-/* Parts that overlap are scaled together, so that wall values add up to the wall time. */
-static int64_t scaled(struct writing *w, int64_t ns)
-{
-	int64_t whole = w->r->wall + w->r->overlap, until, next;
-
-	w->taken += ns;
-	until = whole ? (int64_t)(w->taken * w->r->wall / whole) : 0;
-	next = until - w->given;
-	w->given = until;
-	return next;
-}
-
 static void write_sample(struct writing *w, size_t depth, int64_t count, int64_t cpu_ns,
 			 int64_t waited_ns, int64_t wall_ns)
 {
@@ -306,7 +73,7 @@ static void write_sample(struct writing *w, size_t depth, int64_t count, int64_t
 		[PROFILE_SAMPLES] = count,
 		[PROFILE_CPU] = cpu_ns,
 		[PROFILE_WAIT] = waited_ns,
-		[PROFILE_WALL] = scaled(w, wall_ns),
+		[PROFILE_WALL] = share_next(&w->share, wall_ns),
 	};
 
 	profile_write_sample(&w->writer, w->stack, depth, values, w->labels, w->count);
@@ -348,7 +115,8 @@ static uint32_t native_location(struct writing *w, uint64_t key)
 /* As the library does: preload/emit/locations.c. */
 static uint32_t kernel_location(struct writing *w, uint64_t key)
 {
-	const uint64_t start = UINT64_C(0xff) << 56, pc = (key & LIVE_KEY_ADDRESS) | ~LIVE_KEY_ADDRESS;
+	const uint64_t start = UINT64_C(0xff) << 56,
+		       pc = (key & LIVE_KEY_ADDRESS) | ~LIVE_KEY_ADDRESS;
 	const struct profile_text path = { PROFILE_KERNEL_MAPPING, strlen(PROFILE_KERNEL_MAPPING) };
 	const struct live_head *head = &w->r->in->head;
 
@@ -362,7 +130,7 @@ static uint32_t kernel_location(struct writing *w, uint64_t key)
 
 static uint32_t python_location(struct writing *w, uint64_t key)
 {
-	const struct live_code_in *code = code_of(w->r->in, key);
+	const struct live_code_in *code = recover_code_of(w->r->in, key);
 
 	if (!code)
 		return pseudo(w, "[unknown Python function]");
@@ -370,7 +138,7 @@ static uint32_t python_location(struct writing *w, uint64_t key)
 					   profile_write_function(&w->writer, code->qualname,
 								  code->name, code->filename,
 								  code->first_line),
-					   line_of(code, key));
+					   recover_line_of(code, key));
 }
 
 /* The locations of this node and its callers, from stack[at] on; returns the depth. */
@@ -382,9 +150,9 @@ static size_t stack_of(struct writing *w, uint32_t node, size_t at)
 		uint64_t key = t->nodes[node].key;
 
 		if (!w->of_node[node])
-			w->of_node[node] = key & LIVE_KEY_PYTHON ? python_location(w, key) :
-					   is_kernel(key)	 ? kernel_location(w, key) :
-								   native_location(w, key);
+			w->of_node[node] = key & LIVE_KEY_PYTHON ? python_location(w, key)
+					   : is_kernel(key)	 ? kernel_location(w, key)
+								 : native_location(w, key);
 		w->stack[at++] = w->of_node[node];
 	}
 	return at;
@@ -396,20 +164,13 @@ static void label_stack(struct writing *w, uint64_t at_ns, uint32_t flags)
 
 	w->count = w->fixed;
 	label_number(w, PROFILE_LABEL_THREAD, w->tree->facts.tid, NULL);
-	label_number(w, PROFILE_LABEL_AT, (int64_t)(within(w->r, at_ns) - start), "nanoseconds");
+	label_number(w, PROFILE_LABEL_AT, (int64_t)(recover_within(w->r, at_ns) - start),
+		     "nanoseconds");
 	if (flags)
 		label_text(w, PROFILE_LABEL_STACK,
-			   flags & STACK_NO_PYTHON  ? PROFILE_STACK_NO_PYTHON
-			   : flags & STACK_UNMERGED ? PROFILE_STACK_UNMERGED
-						    : PROFILE_STACK_TRUNCATED);
-}
-
-/* The wall value of the next of n samples of a part: as preload/emit/samples.c. */
-static int64_t share_ns(int64_t part, uint64_t count, int64_t period, int64_t written)
-{
-	int64_t n = (int64_t)count;
-
-	return n * period <= part ? period : part / n + (written < part % n);
+			   flags & LIVE_STACK_NO_PYTHON	 ? PROFILE_STACK_NO_PYTHON
+			   : flags & LIVE_STACK_UNMERGED ? PROFILE_STACK_UNMERGED
+							 : PROFILE_STACK_TRUNCATED);
 }
 
 static void write_user(struct writing *w, size_t depth)
@@ -417,7 +178,7 @@ static void write_user(struct writing *w, size_t depth)
 	const struct recover_request *r = w->r;
 
 	write_sample(w, depth, 1, r->period, 0,
-		     share_ns(r->user, r->samples, r->period, w->written++));
+		     share_of_tick(r->user, (int64_t)r->samples, r->period, w->written++));
 }
 
 static void write_kernel(struct writing *w, size_t depth)
@@ -429,7 +190,8 @@ static void write_kernel(struct writing *w, size_t depth)
 	w->stack[depth++] = w->kernel_root;
 	label_text(w, PROFILE_LABEL_STATE, PROFILE_STATE_KERNEL);
 	write_sample(w, depth, 0, r->kernel_period, 0,
-		     share_ns(r->kernel, r->kernel_samples, r->kernel_period, w->kernel_written++));
+		     share_of_tick(r->kernel, (int64_t)r->kernel_samples, r->kernel_period,
+				   w->kernel_written++));
 }
 
 static void write_samples(struct writing *w)
@@ -438,8 +200,8 @@ static void write_samples(struct writing *w)
 		const struct live_sample *s = &w->tree->samples[i];
 		size_t depth = stack_of(w, s->node, 0);
 
-		label_stack(w, s->at_ns, s->flags & STACK_INCOMPLETE);
-		if (s->flags & STACK_KERNEL)
+		label_stack(w, s->at_ns, s->flags & LIVE_STACK_INCOMPLETE);
+		if (s->flags & LIVE_STACK_KERNEL)
 			write_kernel(w, depth);
 		else
 			write_user(w, depth);
@@ -479,13 +241,13 @@ static void label_holder(struct writing *w, struct profile_text holder)
 
 static const char *kind_name(uint32_t kind)
 {
-	return wait_names[kind < WAIT_KINDS ? kind : WAIT_OTHER];
+	return wait_kind_name(kind < WAIT_KINDS ? (enum wait_kind)kind : WAIT_OTHER);
 }
 
 static void write_wait(struct writing *w, const struct live_wait *wait)
 {
 	struct profile_text on = live_text(w->tree, wait->on);
-	int64_t ns = wait_ns(w->r, wait);
+	int64_t ns = recover_wait_ns(w->r, wait);
 
 	w->stack[0] = wait_frame(w, kind_name(wait->kind), on);
 	label_stack(w, wait->at_ns, wait->flags);
@@ -504,7 +266,7 @@ static void write_waiting(struct writing *w)
 	const struct live_tree *facts = &w->tree->facts;
 	const char *kind = kind_name(facts->waiting_node ? facts->waiting_kind : WAIT_OTHER);
 	const struct profile_text on = { PROFILE_ON_INTERRUPTED, strlen(PROFILE_ON_INTERRUPTED) };
-	int64_t ns = waiting_ns(w->r, w->tree);
+	int64_t ns = recover_waiting_ns(w->r, w->tree);
 
 	if (!facts->waiting_ns)
 		return;
@@ -520,7 +282,7 @@ static void write_trees(struct writing *w)
 
 	for (size_t i = 0; i < in->n_trees; i++) {
 		w->tree = &in->trees[i];
-		if (!is_of(w->r, w->tree))
+		if (!recover_works_for(w->r, w->tree))
 			continue;
 		w->of_node = errors_alloc(w->tree->n_nodes + 1, sizeof(*w->of_node));
 		write_samples(w);
@@ -606,7 +368,8 @@ static void write_peer(struct writing *w)
 	memcpy(&in6, w->r->request->facts.peer, sizeof(in6));
 	if (in.sin_family == AF_INET && inet_ntop(AF_INET, &in.sin_addr, host, sizeof(host)))
 		snprintf(text, sizeof(text), "%s:%u", host, ntohs(in.sin_port));
-	else if (in.sin_family == AF_INET6 && inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof(host)))
+	else if (in.sin_family == AF_INET6 &&
+		 inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof(host)))
 		snprintf(text, sizeof(text), "[%s]:%u", host, ntohs(in6.sin6_port));
 	else if (in.sin_family == AF_UNIX)
 		snprintf(text, sizeof(text), "unix");
@@ -645,7 +408,8 @@ static void write_facts(struct writing *w)
 		fact_number(w, PROFILE_KEY_PATH_CUT, facts->path_full_len);
 	fact(w, PROFILE_KEY_ROUTE, w->route);
 	write_parts_facts(w);
-	fact_count(w, PROFILE_KEY_QUEUED_NS, at_most(facts->arrived_ns, (int64_t)LONGEST_NS));
+	fact_count(w, PROFILE_KEY_QUEUED_NS,
+		   recover_at_most(facts->arrived_ns, (int64_t)RECOVER_LONGEST_NS));
 	fact(w, PROFILE_KEY_ROLE, facts->proxy ? "proxy" : "server");
 	fact(w, PROFILE_KEY_END, PROFILE_END_INTERRUPTED);
 	fact(w, PROFILE_KEY_INSIDE, w->r->inside);
@@ -654,7 +418,8 @@ static void write_facts(struct writing *w)
 	fact_number(w, PROFILE_KEY_PID, head->pid);
 	fact_number(w, PROFILE_KEY_TID, facts->begun_tid);
 	fact_number(w, PROFILE_KEY_THREADS, facts->threads);
-	if (facts->clock >= 0 && facts->clock < (int32_t)(sizeof(clock_names) / sizeof(*clock_names)))
+	if (facts->clock >= 0 &&
+	    facts->clock < (int32_t)(sizeof(clock_names) / sizeof(*clock_names)))
 		fact(w, PROFILE_KEY_CLOCK, clock_names[facts->clock]);
 	fact_number(w, PROFILE_KEY_RATE, facts->rate);
 	if (w->r->kernel_samples)
@@ -676,6 +441,7 @@ int recover_profile_write(const struct recover_request *r, profile_sink sink, vo
 	w->r = r;
 	w->of_module = errors_alloc(r->in->n_modules + 1, sizeof(*w->of_module));
 	route_fold(facts->path, strlen(facts->path), w->route, sizeof(w->route));
+	share_start(&w->share, r->wall, r->overlap);
 	profile_write_begin(&w->writer, sink, arg, memory, PROFILE_MEMORY_GOOD);
 	write_facts(w);
 	profile_write_times(&w->writer, (int64_t)facts->start_unix_ns, r->wall, r->period);
@@ -684,8 +450,8 @@ int recover_profile_write(const struct recover_request *r, profile_sink sink, vo
 	w->fixed = w->count;
 	write_trees(w);
 	write_part(w, PROFILE_KERNEL_FRAME, PROFILE_STATE_KERNEL, not_sampled, not_sampled);
-	write_wait_part(w, wait_names[WAIT_QUEUE], "", r->idle);
-	write_wait_part(w, wait_names[WAIT_OTHER], "start of reqprof", r->prepared);
+	write_wait_part(w, kind_name(WAIT_QUEUE), "", r->idle);
+	write_wait_part(w, kind_name(WAIT_OTHER), "start of reqprof", r->prepared);
 	write_part(w, PROFILE_REST_FRAME, PROFILE_STATE_REST, 0, r->rest);
 	result = profile_write_end(&w->writer);
 	free(w->of_module);
