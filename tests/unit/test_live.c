@@ -101,6 +101,56 @@ static void a_killed_request_is_put_together(void)
 	live_free(in);
 }
 
+static struct {
+	char bytes[1 << 16];
+	size_t len;
+} written;
+
+static int keep(void *arg, const void *bytes, size_t len)
+{
+	if (len > sizeof(written.bytes) - written.len)
+		return -1;
+	memcpy(written.bytes + written.len, bytes, len);
+	written.len += len;
+	return 0;
+}
+
+static bool says(const char *text)
+{
+	return memmem(written.bytes, written.len, text, strlen(text)) != NULL;
+}
+
+static void write_made(void)
+{
+	struct recover_request r;
+	struct profile_error error;
+	struct live_in *in = read_made(&error);
+
+	written.len = 0;
+	recover_request_of(&r, in, &in->requests[0], 1);
+	CHECK_INT(recover_profile_write(&r, keep, NULL), 0);
+	live_free(in);
+}
+
+static void a_stack_says_what_it_lacks_and_how_sure_it_is_whose(void)
+{
+	make();
+	write_made();
+	CHECK(says("peer") && !says(PROFILE_STACK_TRUNCATED) && !says(PROFILE_INFERRED));
+	make();
+	made.wait.flags = LIVE_STACK_INFERRED;
+	write_made();
+	CHECK(says(PROFILE_INFERRED) && !says(PROFILE_STACK_TRUNCATED));
+	make();
+	made.samples[0].flags = LIVE_STACK_INFERRED;
+	write_made();
+	CHECK(says(PROFILE_INFERRED) && !says(PROFILE_STACK_TRUNCATED));
+	make();
+	made.wait.flags = LIVE_STACK_TRUNCATED;
+	write_made();
+	CHECK(says(PROFILE_STACK_TRUNCATED) && !says(PROFILE_INFERRED));
+}
+
 static void what_was_not_whole_is_left_out(void)
 {
 	struct profile_error error;
@@ -181,6 +231,7 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(a_killed_request_is_put_together),
+		TAP_TEST(a_stack_says_what_it_lacks_and_how_sure_it_is_whose),
 		TAP_TEST(what_was_not_whole_is_left_out),
 		TAP_TEST(what_was_in_private_memory_is_counted_as_lost),
 		TAP_TEST(damage_is_told_by_its_offset),

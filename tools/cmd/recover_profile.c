@@ -166,11 +166,13 @@ static void label_stack(struct writing *w, uint64_t at_ns, uint32_t flags)
 	label_number(w, PROFILE_LABEL_THREAD, w->tree->facts.tid, NULL);
 	label_number(w, PROFILE_LABEL_AT, (int64_t)(recover_within(w->r, at_ns) - start),
 		     "nanoseconds");
-	if (flags)
+	if (flags & LIVE_STACK_INCOMPLETE)
 		label_text(w, PROFILE_LABEL_STACK,
 			   flags & LIVE_STACK_NO_PYTHON	 ? PROFILE_STACK_NO_PYTHON
 			   : flags & LIVE_STACK_UNMERGED ? PROFILE_STACK_UNMERGED
 							 : PROFILE_STACK_TRUNCATED);
+	if (flags & LIVE_STACK_INFERRED)
+		label_text(w, PROFILE_LABEL_CERTAINTY, PROFILE_INFERRED);
 }
 
 static void write_user(struct writing *w, size_t depth)
@@ -200,7 +202,7 @@ static void write_samples(struct writing *w)
 		const struct live_sample *s = &w->tree->samples[i];
 		size_t depth = stack_of(w, s->node, 0);
 
-		label_stack(w, s->at_ns, s->flags & LIVE_STACK_INCOMPLETE);
+		label_stack(w, s->at_ns, s->flags);
 		if (s->flags & LIVE_STACK_KERNEL)
 			write_kernel(w, depth);
 		else
