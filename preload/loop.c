@@ -322,9 +322,8 @@ static void loop_settle(struct settling *s)
 		kept = held->kept;
 		held->kept = 0;
 		loop_settle_earlier(s, kept);
-	}
-	if (held)
 		loop_settle_kernel(s, kept);
+	}
 	loop_settle_samples(s, kept);
 	if (held)
 		s->nobodys_samples += held_end(held, s->thread->tid);
