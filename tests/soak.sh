@@ -39,15 +39,8 @@ fail() {
 	failures=$((failures + 1))
 }
 
-listening() { (exec 9<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-free_port() {
-	local port
-	while :; do
-		port=$((10000 + RANDOM % 22000))
-		listening "$port" || break
-	done
-	echo "$port"
-}
+# shellcheck source=tests/ports.bash
+. tests/ports.bash
 
 nginx_conf() { # PORT
 	cat <<-END

@@ -3,13 +3,6 @@
 load helpers
 load serves
 
-setup() {
-	requires perf
-	use_profiles
-	port=$(free_port)
-	answers=$BATS_TEST_TMPDIR/answers
-}
-
 pids() { all_facts | jq '.["process.pid"]' | sort -u | wc -l; }
 
 @test "prefork, the application loaded before: gunicorn --preload" {

@@ -3,13 +3,6 @@
 load helpers
 load serves
 
-setup() {
-	requires perf
-	use_profiles
-	port=$(free_port)
-	answers=$BATS_TEST_TMPDIR/answers
-}
-
 @test "puma with 4 threads, kept alive" {
 	requires puma
 	spawn server "${preload[@]}" puma -q -e production -t 4:4 -b "tcp://127.0.0.1:$port" "$TESTS/apps/routes.ru"

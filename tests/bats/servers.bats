@@ -3,13 +3,6 @@ load helpers
 load placement
 load serves
 
-setup() {
-	requires perf
-	use_profiles
-	port=$(free_port)
-	answers=$BATS_TEST_TMPDIR/answers
-}
-
 @test "uwsgi --http-socket with a process and a thread: one profile a request" {
 	requires uwsgi
 	spawn server "${preload[@]}" "${UWSGI[@]}" -M --die-on-term --http-socket "127.0.0.1:$port" \

@@ -1,5 +1,12 @@
-# Servers that each request is sent to once: did each get its profile? Load it after helpers; set
-# port and answers, call use_profiles.
+# Servers that each request is sent to once: did each get its profile? Load it after helpers; a file with
+# a setup of its own sets port and answers and calls use_profiles there.
+
+setup() {
+	requires perf
+	use_profiles
+	port=$(free_port)
+	answers=$BATS_TEST_TMPDIR/answers
+}
 
 # route_paths COUNT: distinct paths, spread over ROUTES (16) routes.
 route_paths() {

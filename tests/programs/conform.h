@@ -184,6 +184,17 @@ static inline char *page_edge(void)
 
 /* ---- the host's own signal, in the middle of a call */
 
+/* Its two halves with an empty part between them; good until the next one is made. */
+static inline struct iovec *vector(void *to, size_t size)
+{
+	static struct iovec parts[3];
+
+	parts[0] = (struct iovec){ to, size / 2 };
+	parts[1] = (struct iovec){ NULL, 0 };
+	parts[2] = (struct iovec){ (char *)to + size / 2, size - size / 2 };
+	return parts;
+}
+
 static volatile sig_atomic_t alarms;
 
 static inline void alarm_handler(int number)

@@ -23,16 +23,6 @@ static int file_make(void)
 	return fd;
 }
 
-static struct iovec *vector(void *to, size_t size)
-{
-	static struct iovec parts[3];
-
-	parts[0] = (struct iovec){ to, size / 2 };
-	parts[1] = (struct iovec){ NULL, 0 };
-	parts[2] = (struct iovec){ (char *)to + size / 2, size - size / 2 };
-	return parts;
-}
-
 static int pipe_end(int end)
 {
 	static int ends[2];

@@ -92,16 +92,6 @@ static void nonblocking(int fd, bool on)
 		nonblocking(fd, false);                                                 \
 	} while (0)
 
-static struct iovec *vector(void *to, size_t size)
-{
-	static struct iovec parts[3];
-
-	parts[0] = (struct iovec){ to, size / 2 };
-	parts[1] = (struct iovec){ NULL, 0 };
-	parts[2] = (struct iovec){ (char *)to + size / 2, size - size / 2 };
-	return parts;
-}
-
 static struct msghdr *message(void *to, size_t size)
 {
 	static struct msghdr m;
