@@ -35,6 +35,17 @@ _Static_assert(sizeof(struct walk) <= UNWIND_WORK_WORDS * sizeof(uint64_t),
 
 enum { STEP_ON = UNWIND_ENDS }; /* beside enum unwind_end: the registers are the caller's now */
 
+/* No code is in the first page, which Linux keeps unmapped (vm.mmap_min_addr). */
+enum { NO_CODE_BELOW = 4096 };
+
+/* What a return address means: 0 ends a stack; other small numbers are no addresses. */
+static inline int walk_on(uintptr_t return_address)
+{
+	if (return_address >= NO_CODE_BELOW)
+		return STEP_ON;
+	return return_address == 0 ? UNWIND_COMPLETE : UNWIND_BAD_STACK;
+}
+
 static bool cfa_sound(const struct walk *w, uintptr_t cfa)
 {
 	return cfa > w->registers.r[STACK_RSP] && cfa <= w->highest && cfa % 8 == 0;
@@ -47,7 +58,7 @@ static int step_to(struct walk *w, uintptr_t cfa, uintptr_t return_address, bool
 	w->registers.r[STACK_PC] = return_address;
 	w->registers.known &= preserved;
 	w->exact = interrupted;
-	return return_address == 0 ? UNWIND_COMPLETE : STEP_ON;
+	return walk_on(return_address);
 }
 
 static int step_packed(struct walk *w, unwind_rule rule, uintptr_t *frame_cfa)
@@ -177,7 +188,7 @@ static int step_signal(struct walk *w, uintptr_t *frame_cfa)
 		if (sp > w->highest)
 			w->highest = UINTPTR_MAX;
 	}
-	return w->registers.r[STACK_PC] == 0 ? UNWIND_COMPLETE : STEP_ON;
+	return walk_on(w->registers.r[STACK_PC]);
 }
 
 /*
@@ -349,8 +360,8 @@ static size_t step_simple(struct walk *w, struct unwind_frame *frames, size_t ma
 		rsp = cfa;
 		pc = return_address;
 		exact = false;
-		if (pc == 0) {
-			*ended = UNWIND_COMPLETE;
+		if (pc < NO_CODE_BELOW) {
+			*ended = walk_on(pc);
 			break;
 		}
 	}

@@ -138,7 +138,9 @@ class Profile:
     def frame(self, location_id):
         location = self.locations[location_id]
         if not location[4]:
-            address = location[3]
+            address = location.get(3, 0)
+            if address == 0:
+                raise Malformed("a location nowhere")
             if 2 not in location:  # generated code: in no file
                 return {"kind": "native", "file": "", "offset": address}
             mapping = self.mappings[location[2]]

@@ -524,6 +524,27 @@ static void wild_registers_are_survived(void)
 	modules_release(table);
 }
 
+/* At a function's first instruction, with `word` where its return address should be. */
+static void walk_from_entry(uintptr_t word)
+{
+	uintptr_t stack[64] = { word };
+	struct unwind_registers registers = { .pc = (uintptr_t)wild_registers_are_survived };
+
+	registers.r[7] = (uintptr_t)stack;
+	walk_here(&registers);
+}
+
+/* What a coroutine's library leaves there, and what is left of a stack that was cut. */
+static void no_frame_is_below_the_first_code(void)
+{
+	unwind_forget();
+	for (uintptr_t word = 0; word < 4096; word += word < 3 ? 1 : 1000) {
+		walk_from_entry(word);
+		CHECK_INT(frame_count, 1);
+		CHECK_INT(frame_end, word == 0 ? UNWIND_COMPLETE : UNWIND_BAD_STACK);
+	}
+}
+
 static void calls_are_told_from_other_code(void)
 {
 	static const struct {
@@ -570,6 +591,7 @@ int main(void)
 		TAP_TEST(a_deep_stack_is_cut_and_says_so),
 		TAP_TEST(limits_are_kept),
 		TAP_TEST(wild_registers_are_survived),
+		TAP_TEST(no_frame_is_below_the_first_code),
 		TAP_TEST(calls_are_told_from_other_code),
 		TAP_TEST(samples_agree_with_libunwind),
 	};
