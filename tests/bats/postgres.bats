@@ -28,7 +28,7 @@ agrees() {
 	placement_providers "$port" 20 || { tail -n 20 "$BATS_TEST_TMPDIR/server.log" >&2; false; }
 	local skip i
 	# Long enough that waking up and carrying bytes, which the database does not count, matter little.
-	postgres_slow inventories 0.005
+	postgres_slow inventories 0.02
 	# The first profiled request is the process's first, and our own start is in it.
 	"$REQPROF" ctl "$profiles" on
 	get /resource_providers "${PLACEMENT_HEADERS[@]}" >/dev/null
