@@ -80,7 +80,7 @@ build() {
 served_by_uwsgi() {
 	local socket=$scratch/socket i path answers=0
 	local -a clients=()
-	uwsgi --plugin python3 --http-socket "$socket" --chmod-socket=600 --threads 4 --need-app --manage-script-name \
+	uwsgi --plugin python3 --http-socket "$socket" --chmod-socket=600 --threads 16 --need-app --manage-script-name \
 		--mount /a=tests/apps/python_oracle_app.py --mount /b=tests/apps/python_oracle_app.py \
 		--pythonpath "$HERE" --die-on-term >"$scratch/uwsgi.log" 2>&1 &
 	uwsgi=$!
@@ -88,24 +88,24 @@ served_by_uwsgi() {
 		curl -s --unix-socket "$socket" http://x/a/ >/dev/null && break
 		sleep 0.1
 	done
-	for ((i = 0; i < 40; i++)); do
+	for ((i = 0; i < 160; i++)); do
 		path=a
 		[ $((i % 2)) -eq 0 ] || path=b
 		curl -s --max-time 30 --unix-socket "$socket" "http://x/$path/" >"$scratch/answer.$i" &
 		clients+=($!)
-		[ $((i % 4)) -ne 3 ] || { wait "${clients[@]}"; clients=(); }
+		[ $((i % 16)) -ne 15 ] || { wait "${clients[@]}"; clients=(); }
 	done
 	kill -TERM "$uwsgi"
 	wait "$uwsgi" 2>/dev/null
 	uwsgi=
 	answers=$(cat "$scratch"/answer.* | grep -c '^/[ab]: [1-9][0-9]* probes, ')
 	grep -h '^# ' "$scratch"/answer.* | head -n 5
-	if [ "$answers" -eq 40 ] && [ "$(cat "$scratch"/answer.* | grep -c ' 0 problems$')" -eq 40 ]; then
-		echo "ok - two applications, four threads in one uwsgi: stacks are the interpreter's"
+	if [ "$answers" -eq 160 ] && [ "$(cat "$scratch"/answer.* | grep -c ' 0 problems$')" -eq 160 ]; then
+		echo "ok - two applications, 16 threads in one uwsgi: stacks are the interpreter's"
 	else
-		echo "# $answers answers of 40"
+		echo "# $answers answers of 160"
 		tail -n 5 "$scratch/uwsgi.log" | sed 's/^/# /'
-		echo "not ok - two applications, four threads in one uwsgi: stacks are the interpreter's"
+		echo "not ok - two applications, 16 threads in one uwsgi: stacks are the interpreter's"
 	fi
 }
 

@@ -17,15 +17,16 @@ enum {
 	REMEMBERED = sizeof((struct python_thread){ 0 }.thread_states) / sizeof(uintptr_t),
 	LOOKED_AT = REMEMBERED + 2, /* and the attached one, and the first interpreter */
 	SCANNED_A_SAMPLE = 8,	    /* on average, when there is never anything new in the lists */
-	KNOWN = 128,
-	KNOWN_BATCH = 16, /* looked at with one system call */
-	ACTIVATIONS = 64, /* so many that fit are enough */
+	KNOWN = 256,
+	KNOWN_PLACES = 16, /* that one thread state may be in: its own, or the next free one */
+	KNOWN_BATCH = 16,  /* looked at with one system call */
+	ACTIVATIONS = 64,  /* so many that fit are enough */
 };
 
 _Static_assert((int)LOOKED_AT <= (int)STATE_COPIES_MAX, "all are copied at once");
 
-/* Thread states that scans have seen, placed by address; they may be gone by now. Written by handlers
- * of all threads, atomically. */
+/* Thread states that scans have seen, placed by address; they may be gone by now: one whose places are all
+ * taken drives out another. Written by handlers of all threads, atomically. */
 static uintptr_t known[KNOWN];
 
 static bool cframe_on_stack(const struct cpython_layout *layout, const struct c_stack *stack,
@@ -61,7 +62,19 @@ static void choice_offer(struct choice *choice, uintptr_t state, uintptr_t cfram
 
 static void known_add(uintptr_t state)
 {
-	__atomic_store_n(&known[(state >> 4) * 0x9e3779b97f4a7c15 >> 57], state, __ATOMIC_RELAXED);
+	size_t own = (state >> 4) * 0x9e3779b97f4a7c15 >> 56, at = own;
+
+	for (int i = 0; i < KNOWN_PLACES; i++) {
+		uintptr_t there = __atomic_load_n(&known[(own + i) % KNOWN], __ATOMIC_RELAXED);
+
+		if (there == state)
+			return;
+		if (!there) {
+			at = (own + i) % KNOWN;
+			break;
+		}
+	}
+	__atomic_store_n(&known[at], state, __ATOMIC_RELAXED);
 }
 
 /*
