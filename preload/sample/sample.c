@@ -77,6 +77,32 @@ static void sample_put_spare(struct sample_thread *thread, struct stacks *tree)
 	thread->spares++;
 }
 
+/* Below a thread's memory lies the stack that its samples are taken on, and a page that stops one that grows out of it. */
+enum { SAMPLE_GUARD = 4096, SAMPLE_BELOW_THREAD = SAMPLE_GUARD + HANDLER_STACK };
+
+static void *sample_thread_mapping(struct sample_thread *thread)
+{
+	return (char *)thread - SAMPLE_BELOW_THREAD;
+}
+
+static struct sample_thread *sample_thread_map(void)
+{
+	size_t len = SAMPLE_BELOW_THREAD + sizeof(struct sample_thread);
+	char *mapping = raw_mmap(NULL, len, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct sample_thread *thread;
+
+	if (raw_failed(mapping))
+		return NULL;
+	if (raw_mprotect(mapping, SAMPLE_GUARD, PROT_NONE) < 0) {
+		raw_munmap(mapping, len);
+		return NULL;
+	}
+	thread = (struct sample_thread *)(mapping + SAMPLE_BELOW_THREAD);
+	thread->handler.own_stack = thread;
+	return thread;
+}
+
 static void sample_thread_free(struct sample_thread *thread)
 {
 	kernel_clock_close(&thread->kernel, &thread->handler.kernel);
@@ -91,7 +117,7 @@ static void sample_thread_free(struct sample_thread *thread)
 	holders_release(thread->holder);
 	if (thread->scratch)
 		raw_munmap(thread->scratch, SAMPLE_SCRATCH);
-	raw_munmap(thread, sizeof(*thread));
+	raw_munmap(sample_thread_mapping(thread), SAMPLE_BELOW_THREAD + sizeof(*thread));
 }
 
 /* The host's thread ends. Other destructors may still do I/O after this: then a new one is made. */
@@ -143,11 +169,9 @@ static void sample_idle(struct handler_thread *self)
 
 static struct sample_thread *sample_thread_make(const struct sample_settings *settings)
 {
-	struct sample_thread *thread =
-		raw_mmap(NULL, sizeof(*thread), PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct sample_thread *thread = sample_thread_map();
 
-	if (raw_failed(thread))
+	if (!thread)
 		return NULL;
 	thread->tid = (uint32_t)raw_gettid();
 	thread->clock.fd = -1;

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <ucontext.h>
 
+#include "preload/sigsafe/apart.h"
 #include "preload/sigsafe/monotonic.h"
 
 __thread struct handler_thread *handler_self;
@@ -150,12 +151,17 @@ static void handler_add(struct handler_thread *self, size_t depth, size_t n_nati
 	stacks_add(target, self->keys, depth, at_ns, flags);
 }
 
-static void handler_sample(struct handler_thread *self, const ucontext_t *context)
+/* What a tick is for. On a stack of ours: see handler_thread.own_stack. */
+static void handler_sample(void *thread, const void *context)
 {
+	struct handler_thread *self = thread;
 	struct unwind_registers registers;
 	size_t n_native, depth;
 	uint32_t flags = 0;
 	uint64_t now = monotonic_ns();
+
+	if (kernel_ring_fills(&self->kernel))
+		kernel_ring_drain(&self->kernel, self->target, self->keys);
 
 	/*
 	 * Ticks that came while the last one was handled queue up and are delivered at its end. A walk that
@@ -266,9 +272,7 @@ void handler_tick(int number, siginfo_t *info, void *context)
 		self->idle_ticks = 0;
 		self->inside = true;
 		__asm__ volatile("" ::: "memory");
-		handler_sample(self, context);
-		if (kernel_ring_fills(&self->kernel))
-			kernel_ring_drain(&self->kernel, self->target, self->keys);
+		apart_call(handler_sample, self, context, self->own_stack);
 		__asm__ volatile("" ::: "memory");
 		self->inside = false;
 	}

@@ -15,6 +15,7 @@
 #include "preload/sigsafe/unwind.h"
 
 enum { HANDLER_HELD_MAX = 4096 }; /* samples of one turn of an event loop: four seconds */
+enum { HANDLER_STACK = 16 << 10 };  /* the longest way down takes less than a quarter of it */
 
 enum handler_stacks { HANDLER_MIXED, HANDLER_PYTHON, HANDLER_NATIVE };
 
@@ -47,6 +48,11 @@ struct handler_thread {
 	bool queued;             /* the last one came right behind another */
 	uint32_t every, ticks;   /* each every-th signal is a sample; signals since the last one */
 	uintptr_t stack_high;    /* end of the thread's stack */
+	/*
+	 * The end of a stack of ours, HANDLER_STACK bytes. Samples are taken on it: the host's may be a coroutine's of
+	 * a few KiB, with the kernel's signal frame on it already.
+	 */
+	void *own_stack;
 	uint64_t late;           /* ticks with no target, of a clock that had been stopped */
 	bool left_running;       /* between requests, too: see handler_idle */
 	uint32_t idle_ticks;     /* of a clock left running: since the last sample, with no target */

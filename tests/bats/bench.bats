@@ -46,6 +46,12 @@ bench() { env -u LD_PRELOAD TMPDIR="$BATS_TEST_TMPDIR" "$TESTS/bench/run" --quic
 	jq -e 'length == 1 and .[0].samples == 0 and .[0].cpu_ns > 10000000' <<<"$output"
 }
 
+# Both stacks are walked, of 40 Python and 60 native frames; the stack that the signal comes on is painted before.
+@test "a sample takes less than a KiB of the host's stack beyond the kernel's frame" {
+	run -0 "$B/bench/engine" stack "$BATS_TEST_TMPDIR"
+	jq -e '.samples == 2 and .cold_bytes > 0 and .cold_bytes <= 1024 and .warm_bytes > 0 and .warm_bytes <= 1024' <<<"$output"
+}
+
 @test "the engine's rows: handler, hooks, unwinder, the writing of a profile" {
 	requires perf
 	run -0 bench --rows engine --json rows.json

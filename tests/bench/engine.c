@@ -39,6 +39,7 @@ static struct request request;
 static struct emit_job job;
 static uint64_t files;
 static void *stack_top;
+static char own_stack[HANDLER_STACK] __attribute__((aligned(16)));
 
 static void engine_prepare(void)
 {
@@ -49,6 +50,7 @@ static void engine_prepare(void)
 	thread.clock_id = CLOCK_ID;
 	thread.every = 1;
 	thread.stack_high = (uintptr_t)stack_top;
+	thread.own_stack = own_stack + sizeof(own_stack);
 	if (!thread.target)
 		thread.target = stacks_new(NULL, 0);
 	stacks_reset(thread.target, 1);

@@ -8,7 +8,11 @@
 
 enum { CLOCK_ID = 7 };
 
-static struct handler_thread thread = { .every = 1, .clock_id = CLOCK_ID, .mode = HANDLER_NATIVE };
+static char own_stack[4 * HANDLER_STACK] __attribute__((aligned(16))); /* sanitizers take more */
+static struct handler_thread thread = { .every = 1,
+					.clock_id = CLOCK_ID,
+					.mode = HANDLER_NATIVE,
+					.own_stack = own_stack + sizeof(own_stack) };
 static int passed_on;
 
 static void foreign(int number, siginfo_t *info, void *context)
