@@ -6,6 +6,8 @@
 #include "preload/track/secure.h"
 #include "preload/track/streams.h"
 
+static uint32_t requests_waiting; /* atomic */
+
 static struct pool request_pool = { .object_size = (sizeof(struct request) + 15) / 16 * 16 };
 
 struct request *request_new(void)
@@ -46,11 +48,22 @@ void connection_postfork_child(void)
 {
 	pool_postfork_child(&request_pool);
 	streams_postfork_child();
+	requests_waiting = 0;
 }
 
 void connection_start(struct connection *c)
 {
 	memset((char *)c + sizeof(struct endpoint), 0, sizeof(*c) - sizeof(struct endpoint));
+}
+
+bool connection_several(const struct connection *c)
+{
+	return c->streams ? streams_several(c->streams) : c->queued > 1;
+}
+
+uint32_t connection_waiting(void)
+{
+	return __atomic_load_n(&requests_waiting, __ATOMIC_RELAXED);
 }
 
 static void connection_note(struct connection_events *events, enum connection_event_kind kind,
@@ -87,10 +100,12 @@ static void connection_end_first(struct connection *c, enum request_end end, uin
 		c->last = NULL;
 	c->queued--;
 	connection_end(r, end, end_ns, events);
-	if (c->first)
-		connection_begin(c->first,
-				 end_ns > c->first->first_byte_ns ? end_ns : c->first->first_byte_ns,
-				 events);
+	if (!c->first)
+		return;
+	__atomic_fetch_sub(&requests_waiting, 1, __ATOMIC_RELAXED);
+	connection_begin(c->first,
+			 end_ns > c->first->first_byte_ns ? end_ns : c->first->first_byte_ns,
+			 events);
 }
 
 /* Requests that wait behind the first were read but never served: nobody will answer them. */
@@ -101,6 +116,7 @@ static void connection_drop_queued(struct connection *c)
 	while (r) {
 		struct request *next = r->next_in_queue;
 
+		__atomic_fetch_sub(&requests_waiting, 1, __ATOMIC_RELAXED);
 		request_unref(r);
 		c->queued--;
 		r = next;
@@ -168,6 +184,8 @@ static bool connection_arrive(struct connection *c, struct request *r, uint64_t 
 	c->queued++;
 	if (c->first == r)
 		connection_begin(r, now_ns, events);
+	else
+		__atomic_fetch_add(&requests_waiting, 1, __ATOMIC_RELAXED);
 	return true;
 }
 

@@ -84,6 +84,10 @@ size_t connection_sent(struct connection *c, const void *bytes, size_t len, uint
 /* The host will write no more: shutdown of the write side, or close (closed = true). */
 void connection_over(struct connection *c, bool closed, uint64_t now_ns,
 		     struct connection_events *events);
+/* Has it more than one request in flight, or were the last bytes of more than one? */
+bool connection_several(const struct connection *c);
+/* Of all connections, without any locked: requests that wait for those before them to be answered. */
+uint32_t connection_waiting(void);
 /* Forgets its requests without events (a forked child: they are the parent's). */
 void connection_forget(struct connection *c);
 

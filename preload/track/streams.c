@@ -29,6 +29,7 @@ struct streams {
 	uint32_t touches;
 	uint32_t touches_before; /* this call */
 	uint32_t count;
+	bool several; /* streams touched in this call */
 	bool lost; /* nothing can be followed any more: all streams end */
 	struct stream list[STREAMS_MAX];
 	struct http2_flow in, out;
@@ -48,7 +49,7 @@ struct streams *streams_new(void)
 	s->last_id = 0;
 	s->touches = 0;
 	s->count = 0;
-	s->lost = false;
+	s->lost = s->several = false;
 	http2_start(&s->in, true, s->in_entries, IN_ENTRIES, s->in_text, IN_TEXT);
 	http2_start(&s->out, false, s->out_entries, OUT_ENTRIES, NULL, 0);
 	return s;
@@ -64,6 +65,11 @@ void streams_postfork_child(void)
 	pool_postfork_child(&streams_pool);
 }
 
+bool streams_several(const struct streams *s)
+{
+	return s->several;
+}
+
 static struct stream *streams_find(struct streams *s, uint32_t id)
 {
 	for (uint32_t i = 0; i < s->count; i++) {
@@ -76,9 +82,13 @@ static struct stream *streams_find(struct streams *s, uint32_t id)
 /* These bytes are work for the stream's request. */
 static void streams_touch(struct connection *c, struct stream *stream)
 {
+	struct streams *s = c->streams;
+
 	if (!stream)
 		return;
-	stream->touched = ++c->streams->touches;
+	if (s->touches > s->touches_before && stream->touched <= s->touches_before)
+		s->several = true;
+	stream->touched = ++s->touches;
 	c->first = stream->request;
 }
 
@@ -310,6 +320,7 @@ static size_t streams_moved(struct connection *c, bool sent, const uint8_t *byte
 		return len;
 	f = sent ? &s->out : &s->in;
 	s->touches_before = s->touches;
+	s->several = false;
 	if (http2_in_frame(f))
 		streams_touch(c, streams_find(s, f->stream));
 	return streams_feed(c, sent, bytes, len, now_ns, events);

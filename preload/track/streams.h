@@ -32,6 +32,9 @@ size_t streams_sent(struct connection *c, const uint8_t *bytes, size_t len, uint
 /* The connection is closed: so are all its streams. Again while events->more. */
 void streams_over(struct connection *c, uint64_t now_ns, struct connection_events *events);
 
+/* Did the last call touch more than one stream? */
+bool streams_several(const struct streams *s);
+
 void streams_postfork_child(void);
 
 #endif

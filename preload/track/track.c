@@ -17,6 +17,7 @@
 static const struct track_callbacks *callbacks;
 static uint64_t requests_begun; /* atomic */
 static uint32_t requests_open;  /* atomic: of those that are profiled */
+static uint32_t requests_alive; /* atomic: begun and not ended, profiled or not */
 
 static struct pool connection_pool = { .object_size = (sizeof(struct connection) + 15) / 16 * 16 };
 static struct pool outbound_pool = { .object_size = (sizeof(struct outbound) + 15) / 16 * 16 };
@@ -31,6 +32,8 @@ static __thread struct {
 	 * plain text begins. */
 	const struct connection *flushed;
 	int reading; /* the descriptor whose bytes are being followed, plus 1; 0: none, or not received from it */
+	bool several;      /* what is being followed is several requests' */
+	bool polls;        /* it has waited for several descriptors that bring work, as event loops do */
 	bool blocked;      /* it has waited in a lock since it took up `current` */
 	struct turn *turn; /* not NULL: the thread serves several requests at a time, and `current` stays NULL */
 } self;
@@ -117,12 +120,26 @@ static void track_let_go_of_ended(void)
 
 /* ---- turns of an event loop ---- */
 
+/* How many requests the thread's work could be for. */
+static void track_count_open(struct turn *turn)
+{
+	uint32_t waiting = connection_waiting();
+	uint32_t open = __atomic_load_n(&requests_alive, __ATOMIC_RELAXED) + waiting;
+
+	if (open > turn->open_most)
+		turn->open_most = open;
+	if (waiting > 0)
+		turn->hidden = true;
+}
+
 static void track_turn_begins(void)
 {
 	struct turn *turn = self.turn;
 
 	turn->running = true;
-	turn->open_most = __atomic_load_n(&requests_open, __ATOMIC_RELAXED);
+	turn->hidden = false;
+	turn->open_most = 0;
+	track_count_open(turn);
 	callbacks->turn_begins(turn);
 }
 
@@ -152,7 +169,6 @@ static void track_turn_event(struct request *r, bool before, bool after, bool se
 {
 	struct turn *turn = self.turn;
 	struct turn_event *event;
-	uint32_t open = __atomic_load_n(&requests_open, __ATOMIC_RELAXED);
 
 	if (!turn->running)
 		track_turn_begins();
@@ -162,13 +178,24 @@ static void track_turn_event(struct request *r, bool before, bool after, bool se
 		request_unref(r);
 		return;
 	}
-	if (open > turn->open_most)
-		turn->open_most = open;
+	track_count_open(turn);
 	event = &turn->events[turn->count++];
 	*event = (struct turn_event){
-		.request = r, .before = before, .after = after, .sent = sent
+		.request = r, .before = before, .after = after, .sent = sent, .several = self.several
 	};
 	callbacks->turn_event(event);
+}
+
+/* From now on the thread is an event loop. */
+static bool track_take_turns(void)
+{
+	if (!callbacks->turn_ends)
+		return false;
+	self.turn = pool_get(&turn_pool);
+	if (!self.turn)
+		return false;
+	memset((char *)self.turn + sizeof(void *), 0, sizeof(*self.turn) - sizeof(void *));
+	return true;
 }
 
 /*
@@ -178,14 +205,22 @@ static void track_turn_event(struct request *r, bool before, bool after, bool se
  */
 static bool track_look_for_loop(bool waits)
 {
-	if (self.turn || !callbacks->turn_ends || !self.current || (!waits && self.blocked) ||
+	if (self.turn || !self.current || (!waits && self.blocked) ||
 	    __atomic_load_n(&self.current->state, __ATOMIC_ACQUIRE) != REQUEST_OPEN)
 		return false;
-	self.turn = pool_get(&turn_pool);
-	if (!self.turn)
-		return false;
-	memset((char *)self.turn + sizeof(void *), 0, sizeof(*self.turn) - sizeof(void *));
-	return true;
+	return track_take_turns();
+}
+
+/*
+ * A server with a thread for each connection answers pipelined requests one after the other. An event
+ * loop may run all their handlers before it writes the first answer.
+ */
+static void track_look_for_pipeline(void)
+{
+	if (self.turn || !self.polls || !self.several || !track_take_turns())
+		return;
+	track_put_down();
+	track_let_go_of_ended();
 }
 
 static void track_leave_turns(void)
@@ -269,6 +304,7 @@ static void track_began(struct request *r)
 			   (track_now() - r->start_ns);
 	r->serial = __atomic_add_fetch(&requests_begun, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&r->holds, 1, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&requests_alive, 1, __ATOMIC_RELAXED);
 	callbacks->began(r);
 	if (r->profiled && self.reading && r->start_ns == r->first_byte_ns)
 		r->arrived_known = arrived_before(self.reading - 1, r->start_ns, track_now(),
@@ -298,6 +334,7 @@ static void track_ended(struct connection *c, struct request *r)
 	if (!self.tid)
 		self.tid = (uint32_t)raw_gettid();
 	r->end_tid = self.tid;
+	__atomic_fetch_sub(&requests_alive, 1, __ATOMIC_RELAXED);
 	if (r->profiled)
 		__atomic_fetch_sub(&requests_open, 1, __ATOMIC_RELAXED);
 	if (self.current == r)
@@ -613,17 +650,21 @@ static size_t track_connection_step(struct connection *c, const void *bytes, siz
 
 	events.count = events.dropped = events.pushed = 0;
 	events.abandoned = events.more = false;
+	self.several = !c->streams && connection_several(c);
 	used = track_feed(c, bytes, len, what, &events);
+	self.several = self.several || connection_several(c);
 	open = c->first;
 	if (open)
 		request_ref(open);
 	spin_unlock(&c->endpoint.lock);
+	track_look_for_pipeline();
 	track_happened(c, &events);
 	if (open && self.turn)
 		track_turn_event(open, !track_begins(&events, open), true,
 				 what == TRACK_SENT || what == TRACK_SENT_PLAIN);
 	else if (open)
 		track_take_up(open);
+	self.several = false;
 	*more = events.more;
 	return used;
 }
@@ -887,7 +928,11 @@ void track_wait_accept(void)
 
 void track_wait_epoll(int epoll_fd)
 {
-	if (track_has_work() && (track_is_idle() || slots_get(epoll_fd) == SLOT_EPOLL_SERVING))
+	bool serves = slots_get(epoll_fd) == SLOT_EPOLL_SERVING;
+
+	if (serves)
+		self.polls = true;
+	if (track_has_work() && (track_is_idle() || serves))
 		track_wait_for_work();
 }
 
@@ -982,7 +1027,7 @@ unsigned track_postfork_child(void)
 	self.current = self.ended = NULL;
 	self.turn = NULL; /* its events are the parent's */
 	self.tid = 0;
-	requests_open = 0;
+	requests_open = requests_alive = 0;
 	pool_postfork_child(&connection_pool);
 	pool_postfork_child(&outbound_pool);
 	pool_postfork_child(&turn_pool);

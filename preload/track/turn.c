@@ -54,13 +54,18 @@ static struct request *turn_remembered(const struct turn *turn, uint64_t task)
 	return task && t->task == task && turn_open(t->request) ? t->request : NULL;
 }
 
-/* The read that called it back, unless something was done for another request in between. */
+/*
+ * The read that called it back, unless something was done for another request in between, or it
+ * brought several: then their handlers run one after the other, and nothing tells where one ends.
+ */
 static struct turn_answer turn_whose_callback(const struct turn *turn, const struct turn_work *work,
 					      unsigned until)
 {
 	struct request *r = until > 0 ? turn->events[until - 1].request : NULL;
 
 	for (unsigned i = until; i-- > 0 && turn->events[i].request == r;) {
+		if (!turn->events[i].sent && turn->events[i].several)
+			break;
 		if (!turn->events[i].sent)
 			return turn_answer(r, work->at_ns, TURN_CERTAIN);
 	}
@@ -89,7 +94,8 @@ static struct turn_answer turn_whose_task(const struct turn *turn, const struct 
 /*
  * Without tasks only the order tells. That something can be read is no consequence of what was done
  * before; and after a read that did not call it back, or a write in the middle, it may be anybody's
- * turn, unless the same request comes next. What ends with an answer was done for that.
+ * turn, unless the same request comes next. What ends with an answer was done for that, unless
+ * there are answers that have to wait for others, or this is several requests' answer.
  */
 static struct turn_answer turn_whose_order(const struct turn *turn, const struct turn_work *work,
 					   unsigned until)
@@ -97,6 +103,8 @@ static struct turn_answer turn_whose_order(const struct turn *turn, const struct
 	const struct turn_event *previous = until > 0 ? &turn->events[until - 1] : NULL;
 	const struct turn_event *next = until < turn->count ? &turn->events[until] : NULL;
 
+	if (turn->hidden || (next && next->several) || (previous && previous->several))
+		return (struct turn_answer){ NULL, TURN_NOBODY };
 	if (next && next->before && previous && previous->after &&
 	    previous->request == next->request)
 		return turn_answer(next->request, work->at_ns, TURN_CERTAIN);
@@ -148,6 +156,8 @@ struct turn_answer turn_whose_between(const struct turn *turn, unsigned events)
 	const struct turn_event *next = events < turn->count ? &turn->events[events] : NULL;
 	uint64_t at_ns = previous ? previous->at_ns : turn->start_ns;
 
+	if (turn->hidden || (next && next->several) || (previous && previous->several))
+		return (struct turn_answer){ NULL, TURN_NOBODY };
 	if (next && next->before && (next->sent || !previous || !previous->after))
 		return turn_answer(next->request, at_ns, TURN_INFERRED);
 	if (previous)

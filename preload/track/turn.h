@@ -23,6 +23,7 @@ struct turn_event {
 	bool before;		 /* the work before it was for this request: not when that begins here */
 	bool after;		 /* so is the work after it: not when it ends here */
 	bool sent;		 /* not a read: readiness for that is no consequence of the work before */
+	bool several;		 /* its bytes, or its connection at that time, were several requests' */
 };
 
 /* What a task last read or wrote for. */
@@ -35,6 +36,7 @@ struct turn {
 	void *pool_link;
 	bool calls_back;	/* the loop calls back from where it reads: that has been seen */
 	bool running;		/* else the thread waits, or nothing has happened since */
+	bool hidden;		/* answers waited behind others of their connections: work may have led to no write */
 	unsigned count;
 	uint32_t open_most;	/* requests open in the process, the most seen in this turn */
 	uint64_t start_ns, start_cpu_ns;

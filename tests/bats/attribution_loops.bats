@@ -1,4 +1,5 @@
 # Event loops: several requests take turns on one thread. Whose work was it?
+# (--least: a busy machine does not deliver every tick; what was given to nobody is shared_at_most's.)
 load helpers
 load attribution
 
@@ -9,53 +10,61 @@ setup() {
 	use_profiles
 	port=$(free_port)
 	preload+=("PYTHONPATH=$TESTS/apps")
+	node=(node --perf-basic-prof --interpreted-frames-native-stack --no-logfile-per-isolate
+		"--logfile=$BATS_TEST_TMPDIR/v8.log")
 }
 
 @test "uvicorn on asyncio: coroutines that take turns keep their work apart" {
 	spawn server "${preload[@]}" "$PYTHON" -m uvicorn --loop asyncio --http h11 --no-access-log --port "$port" burning:asgi
-	attributed server "$ALL" --wrong 0.001 --least 0.9 --no-certain
+	attributed server "$ALL" --wrong 0.001 --least 0.8 --no-certain
 	shared_at_most 8
 }
 
 @test "aiohttp: a task for each connection, one for each request" {
 	spawn server "${preload[@]}" "$PYTHON" "$TESTS/apps/burning.py" aiohttp "$port"
-	attributed server "$ALL" --wrong 0.001 --least 0.88 --no-certain
+	attributed server "$ALL" --wrong 0.001 --least 0.8 --no-certain
 }
 
 @test "tornado: handlers that are coroutines" {
 	spawn server "${preload[@]}" "$PYTHON" "$TESTS/apps/burning.py" tornado "$port"
-	attributed server "$ALL" --wrong 0.001 --least 0.88 --no-certain
+	attributed server "$ALL" --wrong 0.001 --least 0.8 --no-certain
 }
 
 @test "hypercorn: the application's task writes for a connection that another task reads" {
 	requires hypercorn
 	spawn server "${preload[@]}" hypercorn --bind "127.0.0.1:$port" burning:asgi
-	attributed server close,slow,abort --wrong 0.001 --least 0.9 --no-certain
+	attributed server close,slow,abort --wrong 0.001 --least 0.8 --no-certain
 }
 
 @test "daphne: the answer is written a turn after the work, by another task" {
 	requires daphne
 	spawn server "${preload[@]}" daphne -b 127.0.0.1 -p "$port" burning:asgi
-	attributed server close,keep,slow,abort --wrong 0.001 --least 0.88 --no-certain
+	attributed server close,keep,slow,abort --wrong 0.001 --least 0.8 --no-certain
+}
+
+@test "daphne: requests that were sent at once keep their work apart" {
+	requires daphne
+	spawn server "${preload[@]}" daphne -b 127.0.0.1 -p "$port" burning:asgi
+	attributed server close,keep,pipeline --wrong 0.001 --least 0.4 --no-certain
 }
 
 @test "gunicorn with gevent: greenlets that sleep in the middle" {
 	requires gunicorn
 	spawn server "${preload[@]}" gunicorn -k gevent -b "127.0.0.1:$port" burning:application_in_turns
-	attributed server "$ALL" --wrong 0.001 --least 0.9 --no-certain
+	attributed server "$ALL" --wrong 0.001 --least 0.8 --no-certain
 	shared_at_most 3
 }
 
 @test "gunicorn with eventlet: greenlets that sleep in the middle" {
 	requires gunicorn
 	spawn server "${preload[@]}" gunicorn -k eventlet -b "127.0.0.1:$port" burning:application_in_turns
-	attributed server "$ALL" --wrong 0.001 --least 0.9 --no-certain
+	attributed server "$ALL" --wrong 0.001 --least 0.8 --no-certain
 	shared_at_most 3
 }
 
 @test "node: handlers that answer at once" {
 	requires node
-	spawn server "${preload[@]}" node --perf-basic-prof --interpreted-frames-native-stack \
+	spawn server "${preload[@]}" "${node[@]}" \
 		"$TESTS/apps/burning.js" "$port" sync
 	PERF_MAP=1 attributed server close,keep,slow,abort --wrong 0.001 --least 0.7
 	shared_at_most 2
@@ -63,8 +72,19 @@ setup() {
 
 @test "node: handlers that wait for timers in the middle" {
 	requires node
-	spawn server "${preload[@]}" node --perf-basic-prof --interpreted-frames-native-stack \
+	spawn server "${preload[@]}" "${node[@]}" \
 		"$TESTS/apps/burning.js" "$port"
 	PERF_MAP=1 attributed server close,keep,slow --wrong 0.001 --least 0.7
 	shared_at_most 2
+}
+
+@test "node: of requests that were sent at once nobody knows whose handler runs" {
+	requires node
+	spawn server "${preload[@]}" "${node[@]}" \
+		"$TESTS/apps/burning.js" "$port" sync
+	PERF_MAP=1 attributed server keep,pipeline --wrong 0 --least 0.25
+	spawn paused "${preload[@]/$profiles/$profiles.paused}" "${node[@]}" \
+		"$TESTS/apps/burning.js" "$port"
+	profiles=$profiles.paused
+	PERF_MAP=1 attributed paused close,keep,slow,pipeline --wrong 0.001 --least 0.1
 }

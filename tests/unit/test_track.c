@@ -482,6 +482,110 @@ static void an_event_loops_turn_does_not_mix_up_upstreams(void)
 	close_all();
 }
 
+/* ---- event loops ---- */
+
+static unsigned events_of_several, turns_hidden;
+static void turn_begins(struct turn *turn)
+{
+	(void)turn;
+}
+static void turn_event(struct turn_event *event)
+{
+	events_of_several += event->several;
+}
+static uint64_t turn_task(void)
+{
+	return 0;
+}
+static void turn_ends(struct turn *turn, bool waits, bool idle)
+{
+	(void)waits;
+	(void)idle;
+	turns_hidden += turn->hidden;
+}
+
+static void start_with_turns(bool on)
+{
+	static struct track_callbacks with;
+
+	with = callbacks;
+	with.turn_begins = turn_begins;
+	with.turn_event = turn_event;
+	with.turn_task = turn_task;
+	with.turn_ends = turn_ends;
+	events_of_several = turns_hidden = 0;
+	track_start(on ? &with : &callbacks);
+}
+
+/* Handlers may run before the first answer is written: whose work it is does not show. */
+static void *pipelined_on_a_loop(void *epoll)
+{
+	int fd = *(int *)epoll;
+
+	track_wait_epoll(fd);
+	in("GET /a HTTP/1.1\r\n\r\n");
+	CHECK(track_current() != NULL && !track_in_turns());
+	out(RESPONSE);
+	track_wait_epoll(fd);
+	in("GET /b HTTP/1.1\r\n\r\nGET /c HTTP/1.1\r\n\r\n");
+	CHECK(track_current() == NULL && track_in_turns());
+	CHECK(events_of_several > 0);
+	out(RESPONSE);
+	out(RESPONSE);
+	track_wait_epoll(fd);
+	CHECK_INT(turns_hidden, 1);
+	CHECK(strstr(happened, "finished /b; ") && strstr(happened, "finished /c; "));
+	events_of_several = 0;
+	in("GET /d HTTP/1.1\r\n\r\n");
+	out(RESPONSE);
+	track_wait_epoll(fd);
+	CHECK_INT(events_of_several + turns_hidden, 1);
+	track_thread_ends();
+	return NULL;
+}
+
+static void on_another_thread(void *(*work)(void *), void *argument)
+{
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, work, argument) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static void pipelined_requests_make_a_thread_that_polls_a_loop(void)
+{
+	int epoll = epoll_create1(0);
+
+	start_with_turns(true);
+	connect_pair();
+	track_epoll_added(epoll, listener);
+	on_another_thread(pipelined_on_a_loop, &epoll);
+	close_server();
+	close_all();
+	track_closed(track_closing(epoll));
+	close(epoll);
+	start_with_turns(false);
+}
+
+static void *pipelined_on_a_thread(void *unused)
+{
+	in("GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n");
+	CHECK(track_current() != NULL && !track_in_turns());
+	out(RESPONSE RESPONSE);
+	track_thread_ends();
+	return unused;
+}
+
+static void pipelined_requests_are_one_thread_s_work_in_their_order(void)
+{
+	start_with_turns(true);
+	connect_pair();
+	on_another_thread(pipelined_on_a_thread, NULL);
+	close_server();
+	close_all();
+	start_with_turns(false);
+}
+
 static int pooled;
 
 /* Takes the connection from a pool, to which the first request's thread has given it back. */
@@ -679,6 +783,8 @@ int main(void)
 		TAP_TEST(a_relayed_request_makes_a_proxy),
 		TAP_TEST(a_front_ends_uwsgi_packet_makes_a_proxy_whatever_its_path),
 		TAP_TEST(an_event_loops_turn_does_not_mix_up_upstreams),
+		TAP_TEST(pipelined_requests_make_a_thread_that_polls_a_loop),
+		TAP_TEST(pipelined_requests_are_one_thread_s_work_in_their_order),
 		TAP_TEST(another_thread_makes_a_pooled_connection_its_requests),
 		TAP_TEST(asking_another_service_makes_no_proxy),
 		TAP_TEST(a_duplicate_keeps_the_connection_open),

@@ -154,6 +154,46 @@ static void a_callback_that_turned_to_another_request_is_not_the_readers(void)
 	end();
 }
 
+static void a_callback_for_several_requests_is_nobodys(void)
+{
+	const struct turn_work inside = { .at_ns = 150, .inside = true };
+
+	begin();
+	begins(110, a, 0);
+	turn.events[0].several = true;
+	writes(190, a, 0);
+	CHECK(turn_whose(&turn, &inside).request == NULL);
+	CHECK_STR(whose(150, 0), "nobody");
+	CHECK(turn_whose_between(&turn, 1).request == NULL);
+	end();
+}
+
+static void where_answers_wait_for_others_the_order_tells_nothing(void)
+{
+	const struct turn_work inside = { .at_ns = 130, .inside = true };
+
+	begin();
+	reads(110, a, 0);
+	writes(150, a, 0);
+	ends(190, b, 0);
+	CHECK_STR(whose(130, 0), "a!");
+	turn.hidden = true;
+	CHECK_STR(whose(130, 0), "nobody");
+	CHECK_STR(whose(200, 0), "nobody");
+	CHECK(turn_whose_between(&turn, 0).request == NULL);
+	CHECK(turn_whose(&turn, &inside).request == a);
+	end();
+}
+
+static void an_answer_of_several_tells_of_none(void)
+{
+	begin();
+	ends(150, a, 0);
+	turn.events[0].several = true;
+	CHECK_STR(whose(120, 0), "nobody");
+	end();
+}
+
 static void a_tasks_calls_tell_whatever_others_do_between(void)
 {
 	begin();
@@ -260,6 +300,9 @@ int main(void)
 		TAP_TEST(what_the_reading_function_called_back_is_the_readers),
 		TAP_TEST(what_a_loop_that_calls_back_does_outside_leads_to_the_next_write),
 		TAP_TEST(a_callback_that_turned_to_another_request_is_not_the_readers),
+		TAP_TEST(a_callback_for_several_requests_is_nobodys),
+		TAP_TEST(where_answers_wait_for_others_the_order_tells_nothing),
+		TAP_TEST(an_answer_of_several_tells_of_none),
 		TAP_TEST(a_tasks_calls_tell_whatever_others_do_between),
 		TAP_TEST(an_unknown_tasks_work_is_nobodys),
 		TAP_TEST(with_one_request_alone_in_the_process_it_is_its),
