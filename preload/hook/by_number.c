@@ -10,6 +10,7 @@
 
 #include "preload/hook/guard.h"
 #include "preload/hook/real.h"
+#include "preload/hook/waiting.h"
 #include "preload/sigsafe/raw.h"
 
 EXPORT long syscall(long number, ...)
@@ -39,6 +40,9 @@ EXPORT long syscall(long number, ...)
 	case SYS_rt_sigprocmask:
 		return signal_mask_by_number((int)a, (const void *)b, (void *)c, (size_t)d);
 	default:
-		return libc_syscall(number, a, b, c, d, e, f);
+		/* In line for those that never wait: what costs is a look at a thread-local. */
+		if (!waiting_wanted())
+			return libc_syscall(number, a, b, c, d, e, f);
+		return waits_by_number(&(struct by_number_call){ number, a, b, c, d, e, f });
 	}
 }

@@ -4,8 +4,15 @@
 
 #include <stddef.h>
 
+struct by_number_call {
+	long number, a, b, c, d, e, f;
+};
+
 /* rt_sigaction and rt_sigprocmask: as syscall() returns. The structs are the kernel's. */
 long signal_action_by_number(int number, const void *action, void *old, size_t size);
 long signal_mask_by_number(int how, const void *set, void *old, size_t size);
+
+/* What may wait is held off from our signal, and timed; the others are called. */
+long waits_by_number(const struct by_number_call *call);
 
 #endif

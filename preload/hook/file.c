@@ -168,5 +168,83 @@ EXPORT int lockf64(int fd, int command, off64_t len)
 	return result;
 }
 
+/* A memory file system gives up at any signal. */
+EXPORT int fallocate(int fd, int mode, off_t offset, off_t len)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_fallocate(fd, mode, offset, len);
+	waiting_file(&w, fd, "write");
+	return result;
+}
+
+EXPORT int fallocate64(int fd, int mode, off64_t offset, off64_t len)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_fallocate64(fd, mode, offset, len);
+	waiting_file(&w, fd, "write");
+	return result;
+}
+
+EXPORT int posix_fallocate(int fd, off_t offset, off_t len)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_posix_fallocate(fd, offset, len);
+	waiting_file(&w, fd, "write");
+	return result;
+}
+
+EXPORT int posix_fallocate64(int fd, off64_t offset, off64_t len)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_posix_fallocate64(fd, offset, len);
+	waiting_file(&w, fd, "write");
+	return result;
+}
+
+EXPORT ssize_t vmsplice(int fd, const struct iovec *parts, size_t count, unsigned flags)
+{
+	struct wait w;
+	ssize_t result;
+
+	waiting_begin(&w);
+	result = libc_vmsplice(fd, parts, count, flags);
+	waiting_file(&w, fd, "write");
+	return result;
+}
+
+EXPORT ssize_t tee(int in, int out, size_t size, unsigned flags)
+{
+	struct wait w;
+	ssize_t result;
+
+	waiting_begin(&w);
+	result = libc_tee(in, out, size, flags);
+	waiting_file(&w, out, "write");
+	return result;
+}
+
+EXPORT int tcdrain(int fd)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_tcdrain(fd);
+	waiting_file(&w, fd, "write");
+	return result;
+}
+
 EXPORT ssize_t __pread64(int, void *, size_t, off64_t) __attribute__((alias("pread64")));
 EXPORT ssize_t __pwrite64(int, const void *, size_t, off64_t) __attribute__((alias("pwrite64")));

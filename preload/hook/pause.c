@@ -1,10 +1,13 @@
 /* Time, children and names: what else a request may wait for. */
 #include <errno.h>
+#include <sys/random.h>
 
 #include "preload/hook/guard.h"
 #include "preload/hook/real.h"
 #include "preload/hook/spawn.h"
 #include "preload/hook/waiting.h"
+
+enum { PAUSE_RANDOM_WHOLE = 256 };
 
 /* A name that the host gave, and libc has read; NULL where only an address was asked for. */
 static void pause_name(struct wait *w, const char *name)
@@ -19,6 +22,17 @@ EXPORT int nanosleep(const struct timespec *time, struct timespec *left)
 
 	waiting_begin_lasting(&w, WAIT_SLEEP, waiting_sleeps(time, false));
 	result = libc_nanosleep(time, left);
+	waiting_kind(&w, WAIT_SLEEP, "");
+	return result;
+}
+
+EXPORT int thrd_sleep(const struct timespec *time, struct timespec *left)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin_lasting(&w, WAIT_SLEEP, waiting_sleeps(time, false));
+	result = libc_thrd_sleep(time, left);
 	waiting_kind(&w, WAIT_SLEEP, "");
 	return result;
 }
@@ -55,6 +69,20 @@ EXPORT unsigned sleep(unsigned seconds)
 	waiting_begin_lasting(&w, WAIT_SLEEP, seconds > 0);
 	result = libc_sleep(seconds);
 	waiting_kind(&w, WAIT_SLEEP, "");
+	return result;
+}
+
+/* As much as is promised whole, and at once, is not looked at. */
+EXPORT ssize_t getrandom(void *buf, size_t size, unsigned flags)
+{
+	struct wait w;
+	ssize_t result;
+
+	if (size <= PAUSE_RANDOM_WHOLE && !(flags & GRND_RANDOM))
+		return libc_getrandom(buf, size, flags);
+	waiting_begin(&w);
+	result = libc_getrandom(buf, size, flags);
+	waiting_kind(&w, WAIT_OTHER, "random numbers");
 	return result;
 }
 

@@ -54,6 +54,7 @@ static bool real_exists(const char *name)
 		{ "pthread_cond_clockwait", 30 }, { "pthread_mutex_clocklock", 30 },
 		{ "sem_clockwait", 30 },	  { "close_range", 34 },
 		{ "closefrom", 34 },		  { "epoll_pwait2", 35 },
+		{ "thrd_sleep", 28 },		  { "getrandom", 25 },
 	};
 	const char *version = gnu_get_libc_version();
 	int minor = 0;

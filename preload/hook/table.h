@@ -24,6 +24,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -144,6 +145,8 @@
 	     (clock, flags, time, left)) \
 	HOOK(int, usleep, (useconds_t us), (us)) \
 	HOOK(unsigned, sleep, (unsigned seconds), (seconds)) \
+	HOOK(int, thrd_sleep, (const struct timespec *time, struct timespec *left), (time, left)) \
+	HOOK(ssize_t, getrandom, (void *buf, size_t size, unsigned flags), (buf, size, flags)) \
 	HOOK(pid_t, wait, (int *status), (status)) \
 	HOOK(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, options)) \
 	HOOK(pid_t, wait3, (int *status, int options, struct rusage *usage), \
@@ -216,6 +219,15 @@
 	HOOK(int, flock, (int fd, int operation), (fd, operation)) \
 	HOOK(int, lockf, (int fd, int command, off_t len), (fd, command, len)) \
 	HOOK(int, lockf64, (int fd, int command, off64_t len), (fd, command, len)) \
+	HOOK(int, fallocate, (int fd, int mode, off_t offset, off_t len), (fd, mode, offset, len)) \
+	HOOK(int, fallocate64, (int fd, int mode, off64_t offset, off64_t len), \
+	     (fd, mode, offset, len)) \
+	HOOK(int, posix_fallocate, (int fd, off_t offset, off_t len), (fd, offset, len)) \
+	HOOK(int, posix_fallocate64, (int fd, off64_t offset, off64_t len), (fd, offset, len)) \
+	HOOK(ssize_t, vmsplice, (int fd, const struct iovec *parts, size_t count, unsigned flags), \
+	     (fd, parts, count, flags)) \
+	HOOK(ssize_t, tee, (int in, int out, size_t size, unsigned flags), (in, out, size, flags)) \
+	HOOK(int, tcdrain, (int fd), (fd)) \
 	HOOK(int, epoll_ctl, (int epoll_fd, int command, int fd, struct epoll_event *event), \
 	     (epoll_fd, command, fd, event)) \
 	/* signal.c: our signal's action and mask bit */ \
@@ -232,6 +244,27 @@
 	HOOK(int, sigprocmask, (int how, const sigset_t *set, sigset_t *old), (how, set, old)) \
 	HOOK(int, pthread_sigmask, (int how, const sigset_t *set, sigset_t *old), \
 	     (how, set, old)) \
+	/* suspend.c: waiting for signals */ \
+	HOOK(int, pause, (void), ()) \
+	HOOK(int, sigsuspend, (const sigset_t *mask), (mask)) \
+	HOOK(int, sigpause, (int mask), (mask)) \
+	HOOK(int, __xpg_sigpause, (int number), (number)) \
+	HOOK(int, __sigpause, (int number_or_mask, int is_number), (number_or_mask, is_number)) \
+	HOOK(int, sigtimedwait, \
+	     (const sigset_t *set, siginfo_t *info, const struct timespec *limit), \
+	     (set, info, limit)) \
+	HOOK(int, sigwaitinfo, (const sigset_t *set, siginfo_t *info), (set, info)) \
+	HOOK(int, sigwait, (const sigset_t *set, int *number), (set, number)) \
+	/* ipc.c: System V's */ \
+	HOOK(int, semop, (int set, struct sembuf *operations, size_t count), \
+	     (set, operations, count)) \
+	HOOK(int, semtimedop, \
+	     (int set, struct sembuf *operations, size_t count, const struct timespec *limit), \
+	     (set, operations, count, limit)) \
+	HOOK(int, msgsnd, (int queue, const void *message, size_t size, int flags), \
+	     (queue, message, size, flags)) \
+	HOOK(ssize_t, msgrcv, (int queue, void *message, size_t size, long type, int flags), \
+	     (queue, message, size, type, flags)) \
 	/* process.c: ends, modules, and the close that libuv makes by number */ \
 	HOOK(void, _exit, (int status), (status)) \
 	HOOK(void, _Exit, (int status), (status)) \
@@ -280,6 +313,7 @@
 	ALIAS(__sigaction, sigaction) \
 	ALIAS(bsd_signal, signal) \
 	ALIAS(ssignal, signal) \
+	ALIAS(__sigsuspend, sigsuspend) \
 	ALIAS(__nanosleep, nanosleep) \
 	ALIAS(__fork, fork) \
 	ALIAS(__wait, wait) \

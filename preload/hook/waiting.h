@@ -30,7 +30,7 @@ static inline bool waiting_wanted(void)
 static inline void waiting_begin(struct wait *w)
 {
 	w->target = NULL;
-	w->held = false;
+	w->held = WAIT_NOT_HELD;
 	if (waiting_wanted()) {
 		wait_begin(w, false);
 		wait_foresee(w, WAIT_OTHER, false);
@@ -41,7 +41,7 @@ static inline void waiting_begin(struct wait *w)
 static inline void waiting_begin_unheld(struct wait *w)
 {
 	w->target = NULL;
-	w->held = false;
+	w->held = WAIT_NOT_HELD;
 	if (waiting_wanted())
 		wait_begin(w, true);
 }
@@ -50,7 +50,7 @@ static inline void waiting_begin_unheld(struct wait *w)
 static inline void waiting_begin_lasting(struct wait *w, enum wait_kind kind, bool lasts)
 {
 	w->target = NULL;
-	w->held = false;
+	w->held = WAIT_NOT_HELD;
 	if (waiting_wanted()) {
 		wait_begin(w, false);
 		wait_foresee(w, kind, lasts);
@@ -65,12 +65,12 @@ static inline const sigset_t *waiting_begin_masked(struct wait *w, const sigset_
 						   sigset_t *storage)
 {
 	w->target = NULL;
-	w->held = false;
+	w->held = WAIT_NOT_HELD;
 	if (!waiting_wanted())
 		return mask;
 	wait_begin(w, mask != NULL);
 	wait_foresee(w, WAIT_OTHER, false);
-	return wait_mask(mask, storage);
+	return wait_mask(w, mask, storage);
 }
 
 static inline bool waiting_timed(const struct wait *w)

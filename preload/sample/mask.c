@@ -129,6 +129,14 @@ void mask_release(bool before)
 	held = before;
 }
 
+bool mask_held_elsewhere(bool is)
+{
+	bool before = held;
+
+	held = is;
+	return before;
+}
+
 void mask_give_up(uint64_t *interrupted)
 {
 	*interrupted |= mask_bit();

@@ -31,6 +31,8 @@ void mask_changed(int how, uint64_t now, uint64_t set, uint64_t wanted);
  */
 bool mask_hold(void);
 void mask_release(bool before);
+/* The same, where the call itself sets a mask with our signal in it. Returns what it was before. */
+bool mask_held_elsewhere(bool is);
 
 /* The host sent itself our signal and blocks it: from now on it is really blocked, in *interrupted too. */
 void mask_give_up(uint64_t *interrupted);

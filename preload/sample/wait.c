@@ -24,9 +24,11 @@ void wait_begin(struct wait *w, bool mask)
 {
 	const struct sample_thread *thread = sample_thread_self();
 
-	w->held = !mask && wait_ticks_in_kernel(thread);
-	if (w->held)
+	w->held = WAIT_NOT_HELD;
+	if (!mask && wait_ticks_in_kernel(thread)) {
+		w->held = WAIT_HELD;
 		w->held_before = mask_hold();
+	}
 	w->looked = false;
 	w->target = thread->handler.waits ? thread->handler.target : NULL;
 	if (!w->target)
@@ -69,8 +71,10 @@ bool wait_end(struct wait *w)
 {
 	struct sample_thread *thread = sample_thread_self();
 
-	if (w->held)
+	if (w->held == WAIT_HELD)
 		mask_release(w->held_before);
+	else if (w->held == WAIT_HELD_BY_MASK)
+		mask_held_elsewhere(w->held_before);
 	if (!w->target)
 		return false;
 	/* The host may have left the request in a signal handler of its own. */
@@ -87,15 +91,22 @@ bool wait_end(struct wait *w)
 	return w->off_ns >= NOTHING_NS;
 }
 
-const sigset_t *wait_mask(const sigset_t *mask, sigset_t *storage)
+const sigset_t *wait_mask(struct wait *w, const sigset_t *mask, sigset_t *storage)
 {
+	const struct sample_thread *thread = sample_thread_self();
+	int number = signal_number();
+
 	/* The kernel reads a mask of 64 signals, and what it cannot read is its to refuse. */
-	if (!mask || !wait_ticks_in_kernel(sample_thread_self()) ||
+	if (!mask || !thread || !thread->handler.target || thread->clock.kind == CLOCK_NONE ||
 	    !peek_ok((uintptr_t)mask, sizeof(uint64_t)))
 		return mask;
 	sigemptyset(storage);
 	memcpy(storage, mask, sizeof(uint64_t));
-	sigaddset(storage, signal_number());
+	if (sigismember(storage, number))
+		return mask;
+	sigaddset(storage, number);
+	w->held = WAIT_HELD_BY_MASK;
+	w->held_before = mask_held_elsewhere(true);
 	return storage;
 }
 

@@ -18,10 +18,17 @@
 
 #include "preload/sigsafe/handler.h"
 
+/* How our signal is kept away meanwhile. */
+enum wait_held {
+	WAIT_NOT_HELD,
+	WAIT_HELD,	   /* blocked */
+	WAIT_HELD_BY_MASK, /* in the mask that the call sets */
+};
+
 struct wait {
 	struct stacks *target; /* NULL: not timed */
-	bool held;	       /* our signal is blocked meanwhile */
-	bool held_before;      /* for mask_release */
+	uint8_t held;	       /* enum wait_held */
+	bool held_before;      /* for mask.h */
 	bool looked;	       /* the stack was taken before the call: node, flags */
 	uint32_t node, flags;
 	uint64_t start_ns, end_ns, off_ns;
@@ -49,8 +56,11 @@ void wait_begin(struct wait *w, bool mask);
 void wait_foresee(struct wait *w, enum wait_kind kind, bool lasts);
 /* True when the thread was off the CPU for long enough to tell. */
 bool wait_end(struct wait *w);
-/* The host's mask for the time of the call, with our signal added in *storage if need be. */
-const sigset_t *wait_mask(const sigset_t *mask, sigset_t *storage);
+/*
+ * The host's mask for the time of the call, with our signal added in *storage if need be: a tick that
+ * came in a handler whose mask held it back would end the call at once.
+ */
+const sigset_t *wait_mask(struct wait *w, const sigset_t *mask, sigset_t *storage);
 
 /* on: up to WAITS_TEXT_MAX bytes; trips: a round trip ended with this call. Takes the stack of a long one, and of a round trip. */
 void wait_record(const struct wait *w, enum wait_kind kind, const char *on, size_t len,

@@ -235,7 +235,7 @@ uint32_t handler_here(struct handler_thread *self, uint32_t *flags)
 }
 
 /* The host may have timers and descriptors that send our number, too. */
-static bool handler_ticked(const struct handler_thread *self, const siginfo_t *info)
+bool handler_ticked(const struct handler_thread *self, const siginfo_t *info)
 {
 	if (!self)
 		return false;

@@ -82,6 +82,9 @@ extern void (*handler_foreign)(int number, siginfo_t *info, void *context);
 enum { HANDLER_IDLE_MAX = 16 };
 extern void (*handler_idle)(struct handler_thread *self);
 
+/* Is this signal of our number a tick of the thread's clock? The host may have timers that send it, too. */
+bool handler_ticked(const struct handler_thread *self, const siginfo_t *info);
+
 /* For sigaction (SA_SIGINFO | SA_RESTART, all signals masked). */
 void handler_tick(int number, siginfo_t *info, void *context);
 

@@ -30,6 +30,8 @@ same() {
 @test "descriptors made, copied, connected and closed" { same conform_socket 2; }
 @test "children, commands, ends, modules, vfork" { same conform_process; }
 @test "cancelling a thread in each call that waits" { same conform_cancel; }
+@test "waiting for signals in each way" { same conform_suspend; }
+@test "System V, pages of pipes, room in files, random numbers, waits by number" { same conform_ipc; }
 @test "OpenSSL, reading and writing" { same conform_tls; }
 
 @test "each of the programs above is run" {

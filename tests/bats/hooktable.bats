@@ -55,3 +55,37 @@ exports() { nm -D --defined-only "$LIBREQPROF" | awk '$2 != "A" { sub(/@.*/, "",
 	done
 	is "" "$missing" "twins that pass us by:"
 }
+
+# What signal(7) and the kernel's sources name: never restarted after a handler, or cut short by one.
+@test "each call that a signal can end early or cut short is taken over, or it is known why not" {
+	local name reason
+	libc_table >"$BATS_TEST_TMPDIR/table"
+	for name in accept accept4 connect recv recvfrom recvmsg recvmmsg send sendto sendmsg read write readv writev \
+		sendfile splice tee vmsplice pause sigsuspend sigpause sigtimedwait sigwaitinfo sigwait \
+		epoll_wait epoll_pwait epoll_pwait2 poll ppoll select pselect msgrcv msgsnd semop semtimedop \
+		clock_nanosleep nanosleep thrd_sleep usleep sleep sem_wait sem_timedwait sem_clockwait getrandom \
+		fallocate posix_fallocate fcntl flock lockf tcdrain wait waitpid waitid wait3 wait4 syscall; do
+		grep -qx "$name" "$BATS_TEST_TMPDIR/table" || { echo "not taken over: $name" >&2; return 1; }
+	done
+	while read -r name reason; do
+		[ -n "$reason" ]
+		libc_names | grep -qx "$name"
+		! grep -qx "$name" "$BATS_TEST_TMPDIR/table" || { echo "taken over: $name" >&2; return 1; }
+	done <<-'END'
+		open		a FIFO's: restarted, as our handler asks with SA_RESTART
+		openat		the same
+		ioctl		restarted; what drivers do not restart is theirs to say, and sampled hosts wait in none of it
+		mq_receive	restarted
+		mq_send		restarted
+		mq_timedreceive	restarted: its limit is a point in time
+		mq_timedsend	the same
+		aio_suspend	in librt before glibc 2.34, where asking for it would load what the host has not
+		gai_suspend	in libanl, likewise
+		copy_file_range	ended by fatal signals only
+		getentropy	256 bytes at most, which are never interrupted
+		pthread_barrier_wait	goes on by itself
+		pthread_rwlock_timedrdlock	goes on by itself
+		pthread_rwlock_timedwrlock	goes on by itself
+		msync		not interrupted
+	END
+}

@@ -9,6 +9,7 @@
 #include <semaphore.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/msg.h>
 #include <sys/select.h>
 
 /* Nothing comes here: */
@@ -204,6 +205,8 @@ static struct timespec *in_an_hour(clockid_t clock)
 	return &at;
 }
 
+static sigset_t no_signals, usr2;
+static int number, queue;
 static struct epoll_event event;
 static struct sockaddr_in peer;
 static socklen_t peer_len;
@@ -231,6 +234,12 @@ static void *joined;
 	X(epoll_wait, cleans, , epoll_wait(epoll, &event, 1, -1))                             \
 	X(epoll_pwait, cleans, , epoll_pwait(epoll, &event, 1, -1, NULL))                     \
 	X(epoll_pwait2, cleans, , epoll_pwait2(epoll, &event, 1, NULL, NULL))                 \
+	X(pause, cleans, , pause())                                                           \
+	X(sigsuspend, cleans, , sigsuspend(&no_signals))                                      \
+	X(sigtimedwait, cleans, , sigtimedwait(&usr2, NULL, &hour))                           \
+	X(sigwaitinfo, cleans, , sigwaitinfo(&usr2, NULL))                                    \
+	X(sigwait, cleans, , sigwait(&usr2, &number))                                         \
+	X(msgrcv, cleans, , msgrcv(queue, buf, 10, 0, 0))                                     \
 	X(nanosleep, cleans, , nanosleep(&hour, NULL))                                        \
 	X(clock_nanosleep, cleans, ,                                                          \
 	  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, in_an_hour(CLOCK_MONOTONIC), NULL)) \
@@ -356,8 +365,11 @@ int main(void)
 {
 	request_begin();
 	things_to_wait_for();
+	sigaddset(&usr2, SIGUSR2);
+	queue = msgget(IPC_PRIVATE, 0600);
 	CALLS(CANCEL)
 	special();
+	msgctl(queue, IPC_RMID, NULL);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	request_resume();

@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <threads.h>
 #include <sys/select.h>
 
 int __poll_chk(struct pollfd *, nfds_t, int, size_t);
@@ -405,6 +406,7 @@ static void sleeps(void)
 
 	SLEEPING(nanosleep);
 	SLEEPING(__nanosleep);
+	SLEEPING(thrd_sleep);
 #define clock_nanosleep_monotonic(time, left) clock_nanosleep(CLOCK_MONOTONIC, 0, time, left)
 #define clock_nanosleep_realtime(time, left) clock_nanosleep(CLOCK_REALTIME, 0, time, left)
 	SLEEPING(clock_nanosleep_monotonic);

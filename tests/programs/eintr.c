@@ -1,22 +1,23 @@
 /*
  * eintr SECONDS: waits in every way that a signal could end early, with some computing between the
  * waits, and counts the calls that said EINTR, and the sleeps that ended before their time. No signal of
- * ours is on the way but where "by its own signal" says so; so anything counted came from elsewhere.
+ * its own is on the way but to the calls that wait for one; so anything counted came from elsewhere.
  * Three threads, each working for an HTTP request of its own. Prints a line for each way that went wrong,
  * and how often all were tried.
  */
 #include "tests/programs/conform.h"
 
-#include <mqueue.h>
 #include <poll.h>
 #include <semaphore.h>
+#include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
+#include <sys/random.h>
 #include <sys/select.h>
 #include <sys/sem.h>
 
-enum { THREADS = 3, WAIT_US = 1500 };
+enum { THREADS = 3, WAIT_US = 1500, TICK = SIGUSR2 };
 
 static uint64_t stop_ns;
 static const struct timespec wait_time = { 0, WAIT_US * 1000 };
@@ -28,8 +29,9 @@ struct waits {
 	sem_t semaphore;
 	pthread_mutex_t mutex;
 	pthread_cond_t condition;
+	int queue;
 	uint32_t word;
-	bool early; /* the last wait ended before its time */
+	timer_t timer; /* sends its thread TICK */
 };
 
 static uint64_t now_ns(int clock)
@@ -223,6 +225,177 @@ static int by_waitpid(struct waits *w)
 	return WEXITSTATUS(status) == 7 ? 0 : -1;
 }
 
+/* ---- what waits for a signal: the thread's own timer sends it, and goes on, for one might be missed */
+
+static void timer_run(struct waits *w, bool runs)
+{
+	struct itimerspec time = { .it_value = wait_time, .it_interval = wait_time };
+
+	timer_settime(w->timer, 0, runs ? &time : &(struct itimerspec){ 0 }, NULL);
+}
+
+static __thread volatile sig_atomic_t ticks;
+
+static void tick_handler(int number)
+{
+	(void)number;
+	ticks++;
+}
+
+/* `wait` says EINTR when it has had its signal; without that, somebody else's ended it. */
+static int until_tick(struct waits *w, int (*wait)(const sigset_t *))
+{
+	sigset_t tick, before;
+	int had = ticks;
+
+	sigemptyset(&tick);
+	sigaddset(&tick, TICK);
+	pthread_sigmask(SIG_BLOCK, &tick, &before);
+	timer_run(w, true);
+	wait(&before);
+	timer_run(w, false);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = EINTR;
+	return ticks == had ? -1 : 0;
+}
+
+static int wait_sigsuspend_number(const sigset_t *mask)
+{
+	return (int)syscall(SYS_rt_sigsuspend, mask, 8);
+}
+
+static int wait_sigpause(const sigset_t *unused)
+{
+	(void)unused;
+	return sigpause(TICK);
+}
+
+static int wait_pause(const sigset_t *mask)
+{
+	pthread_sigmask(SIG_SETMASK, mask, NULL);
+	return pause();
+}
+
+static int by_sigsuspend(struct waits *w)
+{
+	return until_tick(w, sigsuspend);
+}
+
+static int by_sigsuspend_number(struct waits *w)
+{
+	return until_tick(w, wait_sigsuspend_number);
+}
+
+static int by_sigpause(struct waits *w)
+{
+	return until_tick(w, wait_sigpause);
+}
+
+static int by_pause(struct waits *w)
+{
+	return until_tick(w, wait_pause);
+}
+
+static int by_sigwait(struct waits *w)
+{
+	sigset_t all, before;
+	int number = 0;
+
+	sigfillset(&all);
+	sigdelset(&all, SIGINT);
+	sigdelset(&all, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	timer_run(w, true);
+	sigwait(&all, &number);
+	timer_run(w, false);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return number == TICK ? 0 : number;
+}
+
+/*
+ * In a handler whose mask holds back everything, the clock's ticks, too: a mask that lets them in again
+ * would end the wait, and waiting for all signals would get them.
+ */
+static __thread struct {
+	int (*wait)(struct waits *);
+	struct waits *waits;
+	int result, error;
+} in_handler;
+
+static void waiting_handler(int number)
+{
+	(void)number;
+	burn(1);
+	in_handler.result = in_handler.wait(in_handler.waits);
+	in_handler.error = errno;
+}
+
+static int wait_in_handler(struct waits *w, int (*wait)(struct waits *))
+{
+	in_handler.wait = wait;
+	in_handler.waits = w;
+	pthread_kill(pthread_self(), SIGUSR1);
+	errno = in_handler.error;
+	return in_handler.result;
+}
+
+static int by_ppoll_in_handler(struct waits *w)
+{
+	return wait_in_handler(w, by_ppoll_mask);
+}
+
+static int by_sigtimedwait_in_handler(struct waits *w)
+{
+	return wait_in_handler(w, by_sigtimedwait);
+}
+
+/* ---- System V, and by number */
+
+/* Both until the tick, like the above. */
+static int by_msgrcv(struct waits *w)
+{
+	long message[2];
+	int had = ticks;
+
+	timer_run(w, true);
+	msgrcv(w->queue, message, sizeof(long), 1, 0);
+	timer_run(w, false);
+	errno = EINTR;
+	return ticks == had ? -1 : 0;
+}
+
+static int by_semop(struct waits *w)
+{
+	struct sembuf take = { .sem_num = 0, .sem_op = -1 };
+	int had = ticks;
+
+	timer_run(w, true);
+	semop(w->set, &take, 1);
+	timer_run(w, false);
+	errno = EINTR;
+	return ticks == had ? -1 : 0;
+}
+
+static int by_futex(struct waits *w)
+{
+	return (int)syscall(SYS_futex, &w->word, 128, 0, &wait_time, NULL, 0);
+}
+
+static int by_poll_number(struct waits *w)
+{
+	struct pollfd fd = { .fd = w->pipe[0], .events = POLLIN };
+
+	return (int)syscall(SYS_poll, &fd, 1, 2);
+}
+
+static int by_getrandom(struct waits *w)
+{
+	static __thread char bytes[300000];
+
+	(void)w;
+	return getrandom(bytes, sizeof(bytes), 0) == sizeof(bytes) ? 0 : -2;
+}
+
 /* The listener has a time limit, too. Last: accepting puts the request down. */
 static int by_accept_limit(struct waits *w)
 {
@@ -254,6 +427,18 @@ static const struct way {
 	{ "write with a time limit", by_write_limit, true },
 	{ "semtimedop", by_semtimedop, true },
 	{ "sigtimedwait for all signals", by_sigtimedwait, false },
+	{ "sigsuspend", by_sigsuspend, true },
+	{ "sigsuspend by number", by_sigsuspend_number, true },
+	{ "sigpause", by_sigpause, true },
+	{ "pause", by_pause, true },
+	{ "sigwait", by_sigwait, true },
+	{ "ppoll with a mask in a handler", by_ppoll_in_handler, false },
+	{ "sigtimedwait for all signals in a handler", by_sigtimedwait_in_handler, false },
+	{ "msgrcv", by_msgrcv, true },
+	{ "semop", by_semop, true },
+	{ "a futex by number", by_futex, false },
+	{ "poll by number", by_poll_number, false },
+	{ "getrandom of 300 kB", by_getrandom, true },
 	{ "waitpid", by_waitpid, false },
 	{ "accept with a time limit", by_accept_limit, true },
 };
@@ -269,6 +454,18 @@ static void limit(int fd, int which)
 		fatal("setsockopt");
 }
 
+static void timer_make(struct waits *w)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = TICK };
+	pid_t tid = (pid_t)syscall(SYS_gettid);
+
+	/* Not all versions of glibc name the thread's id in there. */
+	memcpy((char *)&event + offsetof(struct sigevent, sigev_notify) + sizeof(int), &tid,
+	       sizeof(tid));
+	if (timer_create(CLOCK_MONOTONIC, &event, &w->timer))
+		fatal("timer_create");
+}
+
 static void waits_make(struct waits *w)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
@@ -282,6 +479,7 @@ static void waits_make(struct waits *w)
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	w->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	w->set = semget(IPC_PRIVATE, 1, 0600);
+	w->queue = msgget(IPC_PRIVATE, 0600);
 	if (bind(w->listener, (struct sockaddr *)&address, sizeof(address)) ||
 	    listen(w->listener, 1))
 		fatal("listener");
@@ -290,6 +488,7 @@ static void waits_make(struct waits *w)
 	limit(w->listener, SO_RCVTIMEO);
 	while (send(w->full[0], bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 		;
+	timer_make(w);
 	sem_init(&w->semaphore, 0, 0);
 	pthread_mutex_init(&w->mutex, NULL);
 	pthread_cond_init(&w->condition, NULL);
@@ -343,12 +542,15 @@ static void *wait_all(void *unused)
 		fatal("answer");
 	close(w.server);
 	close(w.client);
+	timer_delete(w.timer);
 	semctl(w.set, 0, IPC_RMID);
+	msgctl(w.queue, IPC_RMID, NULL);
 	return NULL;
 }
 
 int main(int argc, char **argv)
 {
+	struct sigaction waiting_action = { .sa_handler = waiting_handler };
 	pthread_t threads[THREADS];
 	uint64_t wrong = 0;
 
@@ -356,6 +558,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: eintr SECONDS\n");
 		return 2;
 	}
+	sigaction(TICK, &(struct sigaction){ .sa_handler = tick_handler }, NULL);
+	sigfillset(&waiting_action.sa_mask);
+	sigaction(SIGUSR1, &waiting_action, NULL);
 	stop_ns = now_ns(CLOCK_MONOTONIC) + (uint64_t)atoi(argv[1]) * 1000000000u;
 	for (int i = 0; i < THREADS; i++)
 		if (pthread_create(&threads[i], NULL, wait_all, NULL))
