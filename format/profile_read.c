@@ -298,11 +298,41 @@ static bool take_line(struct reader *r, struct protobuf_cursor c, struct profile
 	return ok;
 }
 
+/* How many lines a location has; all have one, but for those that other tools have named. */
+static bool count_lines(struct reader *r, struct protobuf_cursor c, size_t *n)
+{
+	struct protobuf_field f;
+
+	while (c.at < c.end) {
+		if (!protobuf_field(&r->report, &c, &f))
+			return false;
+		if (f.number == 4)
+			++*n;
+	}
+	return true;
+}
+
+static bool take_location_line(struct reader *r, const struct protobuf_field *f,
+			       struct protobuf_cursor rest, struct profile_location_in *l)
+{
+	if (!protobuf_want(&r->report, f, PROTOBUF_BYTES))
+		return false;
+	if (!l->lines) {
+		size_t n = 1;
+
+		if (!count_lines(r, rest, &n))
+			return false;
+		l->lines = arena_take(r, n, sizeof(*l->lines));
+		if (!l->lines)
+			return false;
+	}
+	return take_line(r, f->bytes, &l->lines[l->n_lines++]);
+}
+
 static bool take_location(struct reader *r, const struct protobuf_field *whole,
 			  struct profile_location_in *l)
 {
 	struct protobuf_cursor c = whole->bytes;
-	size_t n_lines = 0;
 	struct protobuf_field f;
 	bool ok = true;
 
@@ -316,25 +346,10 @@ static bool take_location(struct reader *r, const struct protobuf_field *whole,
 			ok = take_unsigned(r, &f, &l->mapping_id);
 		else if (f.number == 3)
 			ok = take_unsigned(r, &f, &l->address);
-		else if (f.number == 4) {
-			ok = protobuf_want(&r->report, &f, PROTOBUF_BYTES);
-			n_lines++;
-		}
+		else if (f.number == 4)
+			ok = take_location_line(r, &f, c, l);
 	}
-	if (!ok)
-		return false;
-	if (!n_lines)
-		return true;
-	l->lines = arena_take(r, n_lines, sizeof(*l->lines));
-	if (!l->lines)
-		return false;
-	for (c = whole->bytes; c.at < c.end;) {
-		if (!protobuf_field(&r->report, &c, &f))
-			return false;
-		if (f.number == 4 && !take_line(r, f.bytes, &l->lines[l->n_lines++]))
-			return false;
-	}
-	return true;
+	return ok;
 }
 
 static bool take_function(struct reader *r, const struct protobuf_field *whole,
@@ -474,6 +489,33 @@ static bool sort_ids(struct reader *r, void *array, size_t n, size_t size, size_
 	return true;
 }
 
+/* Ours number them from 1 on: then an id is known by its size. */
+static bool are_counted(const struct profile_in *p)
+{
+	size_t n = p->n_locations;
+
+	return n && p->locations[0].id == 1 && p->locations[n - 1].id == n;
+}
+
+static bool check_samples(struct reader *r)
+{
+	struct profile_in *p = r->out;
+	bool counted = are_counted(p);
+
+	for (size_t i = 0; i < p->n_samples; i++) {
+		const struct profile_sample_in *s = &p->samples[i];
+
+		for (size_t j = 0; j < s->n_locations; j++) {
+			uint64_t id = s->locations[j];
+
+			if (counted ? id - 1 >= p->n_locations : !profile_location(p, id))
+				return protobuf_bad(&r->report, r->report.start + s->offset,
+						    "a sample names a location that is not there");
+		}
+	}
+	return true;
+}
+
 static bool check_ids(struct reader *r)
 {
 	struct profile_in *p = r->out;
@@ -498,16 +540,7 @@ static bool check_ids(struct reader *r)
 					"a location names a function that is not there");
 		}
 	}
-	for (size_t i = 0; i < p->n_samples; i++) {
-		const struct profile_sample_in *s = &p->samples[i];
-
-		for (size_t j = 0; j < s->n_locations; j++) {
-			if (!profile_location(p, s->locations[j]))
-				return protobuf_bad(&r->report, r->report.start + s->offset,
-						    "a sample names a location that is not there");
-		}
-	}
-	return true;
+	return check_samples(r);
 }
 
 /* ---- whole? ---- */

@@ -46,8 +46,8 @@ static inline bool read_number(const struct protobuf_report *report, struct prot
 	return read_long(report, c, value);
 }
 
-bool protobuf_field(const struct protobuf_report *report, struct protobuf_cursor *c,
-		    struct protobuf_field *f)
+bool protobuf_any_field(const struct protobuf_report *report, struct protobuf_cursor *c,
+			struct protobuf_field *f)
 {
 	uint64_t key, len;
 
@@ -118,10 +118,13 @@ bool protobuf_numbers(const struct protobuf_report *report, const struct protobu
 		to[(*n)++] = f->value;
 		return true;
 	}
+	size_t count = *n;
+
 	while (c.at < c.end) {
-		if (!read_number(report, &c, &to[*n]))
+		if (!read_number(report, &c, &to[count]))
 			return false;
-		++*n;
+		count++;
 	}
+	*n = count;
 	return true;
 }

@@ -35,8 +35,37 @@ struct protobuf_report {
 bool protobuf_bad(const struct protobuf_report *report, const uint8_t *where, const char *reason);
 
 /* The next field: moves the cursor. This and those below return false after protobuf_bad. */
-bool protobuf_field(const struct protobuf_report *report, struct protobuf_cursor *c,
-		    struct protobuf_field *f);
+bool protobuf_any_field(const struct protobuf_report *report, struct protobuf_cursor *c,
+			struct protobuf_field *f);
+
+/* The same, quick for what nearly all fields of a profile are: small numbers and short bytes. */
+static inline bool protobuf_field(const struct protobuf_report *report, struct protobuf_cursor *c,
+				  struct protobuf_field *f)
+{
+	const uint8_t *at = c->at;
+	uint8_t key, value;
+
+	if (c->end - at < 2)
+		return protobuf_any_field(report, c, f);
+	key = at[0];
+	value = at[1];
+	if ((key | value) >= 0x80 || key < 8)
+		return protobuf_any_field(report, c, f);
+	f->start = at;
+	f->number = key >> 3;
+	f->wire = key & 7;
+	if (f->wire == PROTOBUF_VARINT) {
+		f->value = value;
+		c->at = at + 2;
+		return true;
+	}
+	if (f->wire != PROTOBUF_BYTES || value > c->end - (at + 2))
+		return protobuf_any_field(report, c, f);
+	f->value = 0;
+	f->bytes.at = at + 2;
+	f->bytes.end = c->at = at + 2 + value;
+	return true;
+}
 
 /* Is the field of this kind? */
 bool protobuf_want(const struct protobuf_report *report, const struct protobuf_field *f,

@@ -19,7 +19,7 @@ static int to_gzip(void *arg, const void *bytes, size_t len)
 
 struct facts {
 	const char *role, *upstream, *peer, *method, *route, *path;
-	int status, wall_ms;
+	int status, wall_ms, start;
 };
 
 /* mode "wb" compresses, "wbT" does not. */
@@ -53,7 +53,7 @@ static void write_file(const char *name, const char *mode, const struct facts *f
 		profile_write_comment_number(&w, PROFILE_KEY_STATUS, f->status);
 	profile_write_comment_number(&w, PROFILE_KEY_WALL_NS, values[PROFILE_WALL]);
 	profile_write_comment_number(&w, PROFILE_KEY_SAMPLES, 0);
-	profile_write_times(&w, 1000, values[PROFILE_WALL], 1);
+	profile_write_times(&w, 1000 + f->start, values[PROFILE_WALL], 1);
 	location =
 		profile_write_line_location(&w, profile_write_function(&w, rest, none, none, 0), 0);
 	profile_write_sample(&w, &location, 1, values, NULL, 0);
@@ -93,13 +93,13 @@ static const char *collect(struct inputs *inputs, const char *only)
 	return names;
 }
 
-static const struct facts server = { "server", NULL, "1.2.3.4:5", "GET", "/u/{n}", "/u/1", 200, 5 };
+static const struct facts server = { "server", NULL, "1.2.3.4:5", "GET", "/u/{n}", "/u/1", 200, 5, 0 };
 static const struct facts behind = { "proxy",  "1.2.3.4:5", "9.9.9.9:1", "GET",
-				     "/u/{n}", "/u/1",	    200,	 6 };
+				     "/u/{n}", "/u/1",	    200,	 6, 0 };
 static const struct facts alone = { "proxy",  "1.2.3.4:6", "9.9.9.9:2", "GET",
-				    "/u/{n}", "/u/2",	   200,		7 };
+				    "/u/{n}", "/u/2",	   200,		7, 0 };
 static const struct facts unlinked = {
-	"proxy", NULL, "9.9.9.9:3", "GET", "/u/{n}", "/u/3", 200, 8
+	"proxy", NULL, "9.9.9.9:3", "GET", "/u/{n}", "/u/3", 200, 8, 0
 };
 
 static void a_proxy_is_hidden_when_the_server_is_there(void)
@@ -233,6 +233,82 @@ static void a_damaged_file_does_not_hide_the_others(void)
 	inputs_release(&inputs);
 }
 
+/* Of a model: each request has the sample that its file has, in order of their starts. */
+static void check_model(const struct model *m, const int *wall_ms, uint32_t n)
+{
+	CHECK_INT(m->n_requests, n);
+	for (uint32_t i = 0; i < n && i < m->n_requests; i++) {
+		const struct request *r = &m->requests[i];
+
+		CHECK_INT(r->wall_ns, wall_ms[i] * 1000000LL);
+		CHECK_INT(r->n_samples, 1);
+		CHECK_INT(m->samples[r->first_sample].values[PROFILE_WALL], r->wall_ns);
+		CHECK_INT(m->samples[r->first_sample].request, i);
+	}
+}
+
+static struct model *load(int status)
+{
+	char *paths[] = { directory };
+	struct inputs inputs;
+	struct model *m;
+	int saved = dup(2), null = open("/dev/null", O_WRONLY);
+
+	inputs_init(&inputs);
+	dup2(null, 2);
+	CHECK_INT(inputs_load(&inputs, paths, 1, &m), OPTIONS_GO_ON);
+	dup2(saved, 2);
+	close(saved);
+	close(null);
+	CHECK_INT(inputs.status_code, status);
+	inputs_release(&inputs);
+	return m;
+}
+
+/* More than are decoded ahead, by threads where there are processors for them. */
+static void many_files_come_in_order_of_their_starts(void)
+{
+	enum { FILES = 700, DAMAGED = 7 }; /* one in */
+	static int wall_ms[FILES];
+	uint32_t n = 0;
+	struct model *m;
+
+	empty_directory();
+	for (int i = 0; i < FILES; i++) {
+		struct facts f = server;
+		char name[32], path[200];
+
+		f.wall_ms = i + 1;
+		f.start = FILES - i;
+		snprintf(name, sizeof(name), "%04d.pprof", i);
+		write_file(name, "wbT", &f);
+		snprintf(path, sizeof(path), "%s/%s", directory, name);
+		if (i % DAMAGED == 0)
+			CHECK_INT(truncate(path, 300), 0);
+	}
+	for (int i = FILES - 1; i >= 0; i--) {
+		if (i % DAMAGED != 0)
+			wall_ms[n++] = i + 1;
+	}
+	m = load(EXIT_UNREADABLE);
+	check_model(m, wall_ms, n);
+	model_free(m);
+}
+
+static void a_proxys_samples_are_there_when_it_is_the_only_witness(void)
+{
+	const int of_both[] = { 7, 5 }; /* of one instant: by name */
+	struct model *m;
+
+	empty_directory();
+	write_file("p.pprof", "wbT", &behind);
+	write_file("q.pprof", "wbT", &alone);
+	write_file("s.pprof", "wbT", &server);
+	m = load(EXIT_DONE);
+	check_model(m, of_both, 2);
+	model_free(m);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -241,6 +317,8 @@ int main(void)
 		TAP_TEST(filters_are_all_to_be_passed),
 		TAP_TEST(other_files_are_left_alone),
 		TAP_TEST(a_damaged_file_does_not_hide_the_others),
+		TAP_TEST(many_files_come_in_order_of_their_starts),
+		TAP_TEST(a_proxys_samples_are_there_when_it_is_the_only_witness),
 	};
 	int status;
 

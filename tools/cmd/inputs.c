@@ -14,6 +14,7 @@
 #include "format/profile.h"
 #include "tools/base/errors.h"
 #include "tools/model/load.h"
+#include "tools/model/read_ahead.h"
 #include "tools/model/spread.h"
 #include "tools/model/symbolize.h"
 #include "tools/symbol/symbol.h"
@@ -238,16 +239,42 @@ static void hide_proxies(struct inputs *inputs, const struct request *all, uint3
 	free(peers);
 }
 
-static int compare_starts(const void *a, const void *b)
+/* May another view of the same request be among the files? */
+static bool may_hide(const struct inputs *inputs, const struct request *r)
 {
-	const struct request *x = a, *y = b;
-
-	if (x->start_ns != y->start_ns)
-		return x->start_ns < y->start_ns ? -1 : 1;
-	return strcmp(x->file, y->file);
+	return r->proxy && !inputs->all;
 }
 
-int inputs_collect(struct inputs *inputs, char **paths, int n_paths)
+/* With a model also the samples of those that pass and that nothing can hide. */
+static uint32_t read_files(struct inputs *inputs, const struct paths *files, struct model *m,
+			   struct request *all)
+{
+	struct read_ahead *ahead = read_ahead_open(files->paths, files->n,
+						   m ? PROFILE_READ_ALL : PROFILE_READ_FACTS);
+	struct strings *pool = m ? m->strings : inputs->strings;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < files->n; i++) {
+		const char *file = files->paths[i];
+		struct load_error error;
+		struct profile_in *in = read_ahead_next(ahead, &error);
+
+		if (!in || request_read(&all[n], in, file, pool, &error.reason)) {
+			say_unreadable(inputs, file, &error);
+		} else {
+			const struct request *r = &all[n++];
+
+			if (m && passes(inputs, r) && !may_hide(inputs, r) &&
+			    load_append(m, r, in, &error))
+				say_unreadable(inputs, file, &error);
+		}
+		profile_free(in);
+	}
+	read_ahead_close(ahead);
+	return n;
+}
+
+static int collect(struct inputs *inputs, char **paths, int n_paths, struct model *m)
 {
 	struct paths files = { 0 };
 	struct request *all = NULL;
@@ -261,24 +288,23 @@ int inputs_collect(struct inputs *inputs, char **paths, int n_paths)
 	all = errors_alloc(files.n, sizeof(*all));
 	inputs->requests = errors_alloc(files.n, sizeof(*inputs->requests));
 	inputs->n_files = files.n;
-	for (uint32_t i = 0; i < files.n; i++) {
-		struct load_error error;
-
-		if (load_facts(files.paths[i], inputs->strings, &all[n_all], &error))
-			say_unreadable(inputs, files.paths[i], &error);
-		else
-			n_all++;
-	}
+	n_all = read_files(inputs, &files, m, all);
 	if (files.n && !n_all) {
 		status = EXIT_UNREADABLE;
 		goto out;
 	}
 	hide_proxies(inputs, all, n_all);
-	qsort(inputs->requests, inputs->n_requests, sizeof(*inputs->requests), compare_starts);
+	qsort(inputs->requests, inputs->n_requests, sizeof(*inputs->requests),
+	      request_compare_starts);
 out:
 	free(all);
 	free_paths(&files);
 	return status;
+}
+
+int inputs_collect(struct inputs *inputs, char **paths, int n_paths)
+{
+	return collect(inputs, paths, n_paths, NULL);
 }
 
 static void warn_symbols(void *arg, const char *path, const char *why)
@@ -286,22 +312,31 @@ static void warn_symbols(void *arg, const char *path, const char *why)
 	errors_say("no names from %s: %s", path, why);
 }
 
+/* Views of proxies that stay: few are that were not read already. */
+static void load_proxies(struct inputs *inputs, struct model *m)
+{
+	for (uint32_t i = 0; i < inputs->n_requests; i++) {
+		const struct request *r = &inputs->requests[i];
+		struct load_error error;
+
+		if (may_hide(inputs, r) && load_profile(m, r->file, &error))
+			say_unreadable(inputs, r->file, &error);
+	}
+}
+
 int inputs_load(struct inputs *inputs, char **paths, int n_paths, struct model **model)
 {
 	struct symbolizer *symbolizer;
-	int status = inputs_collect(inputs, paths, n_paths);
-	struct model *m;
+	struct model *m = model_new();
+	int status = collect(inputs, paths, n_paths, m);
 
 	*model = NULL;
-	if (status != OPTIONS_GO_ON)
+	if (status != OPTIONS_GO_ON) {
+		model_free(m);
 		return status;
-	m = model_new();
-	for (uint32_t i = 0; i < inputs->n_requests; i++) {
-		struct load_error error;
-
-		if (load_profile(m, inputs->requests[i].file, &error))
-			say_unreadable(inputs, inputs->requests[i].file, &error);
 	}
+	load_proxies(inputs, m);
+	model_order_requests(m);
 	model_spread(m);
 	symbolizer = symbol_open();
 	if (symbolizer)

@@ -38,7 +38,10 @@ void inputs_init(struct inputs *inputs);
  */
 int inputs_collect(struct inputs *inputs, char **paths, int n_paths);
 
-/* inputs_collect, then a named model of the requests that passed. The caller frees *model. */
+/*
+ * inputs_collect, and a named model of the requests that passed. The caller frees *model, where the
+ * texts of inputs->requests live too.
+ */
 int inputs_load(struct inputs *inputs, char **paths, int n_paths, struct model **model);
 
 void inputs_release(struct inputs *inputs);

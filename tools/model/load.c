@@ -6,11 +6,8 @@
 #include "tools/base/errors.h"
 #include "tools/base/read_file.h"
 
-/* One buffer for all files: 10,000 of them are read one after the other. */
-static struct file_bytes buffer;
-
-static int read_profile(const void *bytes, size_t len, unsigned what, struct profile_in **in,
-			struct load_error *error)
+static int decode(const void *bytes, size_t len, unsigned what, struct profile_in **in,
+		  struct load_error *error)
 {
 	struct profile_error damage = { 0, NULL };
 
@@ -20,23 +17,14 @@ static int read_profile(const void *bytes, size_t len, unsigned what, struct pro
 	return -1;
 }
 
-static int read_bytes(const char *file, struct load_error *error)
+int load_decode(const char *file, struct file_bytes *bytes, unsigned what, struct profile_in **in,
+		struct load_error *error)
 {
 	*error = (struct load_error){ 0, 0, NULL };
-	return read_file(file, &buffer, &error->code, &error->reason, &error->offset);
-}
-
-int load_facts(const char *file, struct strings *pool, struct request *r, struct load_error *error)
-{
-	struct profile_in *in;
-	int result;
-
-	if (read_bytes(file, error) ||
-	    read_profile(buffer.bytes, buffer.len, PROFILE_READ_FACTS, &in, error))
+	*in = NULL;
+	if (read_file(file, bytes, &error->code, &error->reason, &error->offset))
 		return -1;
-	result = request_read(r, in, file, pool, &error->reason);
-	profile_free(in);
-	return result;
+	return decode(bytes->bytes, bytes->len, what, in, error);
 }
 
 /* ---- samples ---- */
@@ -356,36 +344,55 @@ static void append(struct model *m, const struct request *r, const struct profil
 	free(l.path);
 }
 
-int load_profile_bytes(struct model *m, const char *file, const void *bytes, size_t len,
-		       struct load_error *error)
+int load_append(struct model *m, const struct request *r, const struct profile_in *in,
+		struct load_error *error)
 {
-	struct profile_in *in;
-	struct request r;
-	int result = -1;
-
 	*error = (struct load_error){ 0, 0, NULL };
-	if (read_profile(bytes, len, PROFILE_READ_ALL, &in, error))
-		return -1;
-	if (request_read(&r, in, file, m->strings, &error->reason))
-		goto out;
 	if (!in_bounds(in)) {
 		error->reason = "a sample has a value that cannot be";
-	} else if (!adds_up(&r, in)) {
+	} else if (!adds_up(r, in)) {
 		error->reason = "its samples do not add up to what its facts say";
 	} else if (in->n_samples > UINT32_MAX / 8 - m->n_samples) {
 		error->reason = "too many samples for one run: give fewer files";
 	} else {
-		append(m, &r, in);
-		result = 0;
+		append(m, r, in);
+		return 0;
 	}
-out:
+	return -1;
+}
+
+/* Frees in. */
+static int take_profile(struct model *m, const char *file, struct profile_in *in,
+			struct load_error *error)
+{
+	struct request r;
+	int result = request_read(&r, in, file, m->strings, &error->reason);
+
+	if (!result)
+		result = load_append(m, &r, in, error);
 	profile_free(in);
 	return result;
 }
 
+int load_profile_bytes(struct model *m, const char *file, const void *bytes, size_t len,
+		       struct load_error *error)
+{
+	struct profile_in *in;
+
+	*error = (struct load_error){ 0, 0, NULL };
+	if (decode(bytes, len, PROFILE_READ_ALL, &in, error))
+		return -1;
+	return take_profile(m, file, in, error);
+}
+
 int load_profile(struct model *m, const char *file, struct load_error *error)
 {
-	if (read_bytes(file, error))
-		return -1;
-	return load_profile_bytes(m, file, buffer.bytes, buffer.len, error);
+	struct file_bytes bytes = { 0 };
+	struct profile_in *in;
+	int result = load_decode(file, &bytes, PROFILE_READ_ALL, &in, error);
+
+	if (!result)
+		result = take_profile(m, file, in, error);
+	free(bytes.bytes);
+	return result;
 }

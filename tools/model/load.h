@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "tools/base/read_file.h"
 #include "tools/model/model.h"
 
 struct load_error {
@@ -12,12 +13,22 @@ struct load_error {
 	const char *reason; /* static text */
 };
 
-/* Only the facts. gzip is accepted. 0, or -1 with *error. */
-int load_facts(const char *file, struct strings *pool, struct request *r, struct load_error *error);
+/*
+ * Reads a file into *bytes and decodes it: *in, to be freed by profile_free. gzip is accepted. 0, or
+ * -1 with *error. Any thread, with bytes of its own.
+ */
+int load_decode(const char *file, struct file_bytes *bytes, unsigned what, struct profile_in **in,
+		struct load_error *error);
 
 /*
- * Appends the request and its samples to the model. 0, or -1 with *error and the model as it was
- * (but for unused names).
+ * Appends the samples of a profile to the model, as those of *r, whose texts must be in m->strings.
+ * 0, or -1 with *error and the model as it was (but for unused names).
+ */
+int load_append(struct model *m, const struct request *r, const struct profile_in *in,
+		struct load_error *error);
+
+/*
+ * All of it at once: appends the request and its samples to the model. 0, or -1 as above.
  */
 int load_profile(struct model *m, const char *file, struct load_error *error);
 

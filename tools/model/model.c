@@ -271,6 +271,17 @@ void model_add_request(struct model *m, const struct request *r, uint32_t n_samp
 	m->n_samples += n_samples;
 }
 
+void model_order_requests(struct model *m)
+{
+	qsort(m->requests, m->n_requests, sizeof(*m->requests), request_compare_starts);
+	for (uint32_t i = 0; i < m->n_requests; i++) {
+		const struct request *r = &m->requests[i];
+
+		for (uint32_t j = 0; j < r->n_samples; j++)
+			m->samples[r->first_sample + j].request = i;
+	}
+}
+
 void model_set_frames(struct model *m, uint32_t location, const uint32_t *frames, uint32_t n)
 {
 	m->locations[location].first_frame = m->n_location_frames;

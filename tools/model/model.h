@@ -134,6 +134,8 @@ uint32_t model_stack(struct model *m, uint32_t parent, uint32_t leaf);
  * caller fills: n_samples of them from m->requests[last].first_sample on.
  */
 void model_add_request(struct model *m, const struct request *r, uint32_t n_samples);
+/* Puts the requests in order of their start, those of one instant by file. */
+void model_order_requests(struct model *m);
 /* Frames of a location, innermost first; replaces none: call once per location. */
 void model_set_frames(struct model *m, uint32_t location, const uint32_t *frames, uint32_t n);
 

@@ -194,3 +194,12 @@ int request_read(struct request *r, const struct profile_in *in, const char *fil
 	free(f.buf);
 	return 0;
 }
+
+int request_compare_starts(const void *a, const void *b)
+{
+	const struct request *x = a, *y = b;
+
+	if (x->start_ns != y->start_ns)
+		return x->start_ns < y->start_ns ? -1 : 1;
+	return strcmp(x->file, y->file);
+}

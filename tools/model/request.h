@@ -52,4 +52,7 @@ struct request {
 int request_read(struct request *r, const struct profile_in *in, const char *file,
 		 struct strings *pool, const char **reason);
 
+/* For qsort: by start, then by file. */
+int request_compare_starts(const void *a, const void *b);
+
 #endif
