@@ -13,9 +13,12 @@ enum { UNCONSUMED = MSG_PEEK | MSG_OOB | MSG_ERRQUEUE };
 #define STREAM_NOTE_CALLER() \
 	do { \
 		if (wait_wanted()) \
-			handler_call = (struct handler_call){ (uintptr_t)__builtin_dwarf_cfa(), \
-							      (uintptr_t)__builtin_return_address(0) }; \
+			handler_call = \
+				(struct handler_call){ (uintptr_t)__builtin_dwarf_cfa(), \
+						       (uintptr_t)__builtin_return_address(0) }; \
 	} while (0)
+
+#define WATCHED static __attribute__((noinline))
 
 static void stream_received(int fd, const void *buf, ssize_t got)
 {
@@ -101,12 +104,11 @@ static void stream_message_received(int fd, const struct msghdr *message, ssize_
 	errno = saved;
 }
 
-EXPORT ssize_t read(int fd, void *buf, size_t size)
+WATCHED ssize_t watched_read(int fd, void *buf, size_t size)
 {
 	struct wait w;
 	ssize_t got;
 
-	STREAM_NOTE_CALLER();
 	waiting_begin(&w);
 	got = libc_read(fd, buf, size);
 	waiting_received(&w, fd, got);
@@ -115,7 +117,7 @@ EXPORT ssize_t read(int fd, void *buf, size_t size)
 	return got;
 }
 
-EXPORT ssize_t __read_chk(int fd, void *buf, size_t size, size_t buf_size)
+WATCHED ssize_t watched___read_chk(int fd, void *buf, size_t size, size_t buf_size)
 {
 	struct wait w;
 	ssize_t got;
@@ -128,12 +130,11 @@ EXPORT ssize_t __read_chk(int fd, void *buf, size_t size, size_t buf_size)
 	return got;
 }
 
-EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
+WATCHED ssize_t watched_readv(int fd, const struct iovec *parts, int count)
 {
 	struct wait w;
 	ssize_t got;
 
-	STREAM_NOTE_CALLER();
 	waiting_begin(&w);
 	got = libc_readv(fd, parts, count);
 	waiting_received(&w, fd, got);
@@ -142,12 +143,11 @@ EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
 	return got;
 }
 
-EXPORT ssize_t recv(int fd, void *buf, size_t size, int flags)
+WATCHED ssize_t watched_recv(int fd, void *buf, size_t size, int flags)
 {
 	struct wait w;
 	ssize_t got;
 
-	STREAM_NOTE_CALLER();
 	waiting_begin(&w);
 	got = libc_recv(fd, buf, size, flags);
 	waiting_received(&w, fd, got);
@@ -156,7 +156,7 @@ EXPORT ssize_t recv(int fd, void *buf, size_t size, int flags)
 	return got;
 }
 
-EXPORT ssize_t __recv_chk(int fd, void *buf, size_t size, size_t buf_size, int flags)
+WATCHED ssize_t watched___recv_chk(int fd, void *buf, size_t size, size_t buf_size, int flags)
 {
 	struct wait w;
 	ssize_t got;
@@ -169,13 +169,12 @@ EXPORT ssize_t __recv_chk(int fd, void *buf, size_t size, size_t buf_size, int f
 	return got;
 }
 
-EXPORT ssize_t recvfrom(int fd, void *buf, size_t size, int flags, struct sockaddr *from,
-			socklen_t *from_len)
+WATCHED ssize_t watched_recvfrom(int fd, void *buf, size_t size, int flags, struct sockaddr *from,
+				 socklen_t *from_len)
 {
 	struct wait w;
 	ssize_t got;
 
-	STREAM_NOTE_CALLER();
 	waiting_begin(&w);
 	got = libc_recvfrom(fd, buf, size, flags, from, from_len);
 	waiting_received(&w, fd, got);
@@ -184,8 +183,8 @@ EXPORT ssize_t recvfrom(int fd, void *buf, size_t size, int flags, struct sockad
 	return got;
 }
 
-EXPORT ssize_t __recvfrom_chk(int fd, void *buf, size_t size, size_t buf_size, int flags,
-			      struct sockaddr *from, socklen_t *from_len)
+WATCHED ssize_t watched___recvfrom_chk(int fd, void *buf, size_t size, size_t buf_size, int flags,
+				       struct sockaddr *from, socklen_t *from_len)
 {
 	struct wait w;
 	ssize_t got;
@@ -227,7 +226,7 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
 	return got;
 }
 
-EXPORT ssize_t write(int fd, const void *buf, size_t size)
+WATCHED ssize_t watched_write(int fd, const void *buf, size_t size)
 {
 	struct wait w;
 	ssize_t sent;
@@ -240,7 +239,7 @@ EXPORT ssize_t write(int fd, const void *buf, size_t size)
 	return sent;
 }
 
-EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
+WATCHED ssize_t watched_writev(int fd, const struct iovec *parts, int count)
 {
 	struct wait w;
 	ssize_t sent;
@@ -253,7 +252,7 @@ EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
 	return sent;
 }
 
-EXPORT ssize_t send(int fd, const void *buf, size_t size, int flags)
+WATCHED ssize_t watched_send(int fd, const void *buf, size_t size, int flags)
 {
 	struct wait w;
 	ssize_t sent;
@@ -267,8 +266,8 @@ EXPORT ssize_t send(int fd, const void *buf, size_t size, int flags)
 	return sent;
 }
 
-EXPORT ssize_t sendto(int fd, const void *buf, size_t size, int flags, const struct sockaddr *to,
-		      socklen_t to_len)
+WATCHED ssize_t watched_sendto(int fd, const void *buf, size_t size, int flags,
+			       const struct sockaddr *to, socklen_t to_len)
 {
 	struct wait w;
 	ssize_t sent;
@@ -282,7 +281,7 @@ EXPORT ssize_t sendto(int fd, const void *buf, size_t size, int flags, const str
 	return sent;
 }
 
-EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+WATCHED ssize_t watched_sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	struct wait w;
 	ssize_t sent;
@@ -296,7 +295,7 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 	return sent;
 }
 
-EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+WATCHED int watched_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
 	struct wait w;
 	int sent;
@@ -311,7 +310,7 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 	return sent;
 }
 
-EXPORT ssize_t sendfile(int out, int in, off_t *offset, size_t size)
+WATCHED ssize_t watched_sendfile(int out, int in, off_t *offset, size_t size)
 {
 	struct wait w;
 	ssize_t sent;
@@ -324,7 +323,7 @@ EXPORT ssize_t sendfile(int out, int in, off_t *offset, size_t size)
 	return sent;
 }
 
-EXPORT ssize_t sendfile64(int out, int in, off64_t *offset, size_t size)
+WATCHED ssize_t watched_sendfile64(int out, int in, off64_t *offset, size_t size)
 {
 	struct wait w;
 	ssize_t sent;
@@ -351,6 +350,59 @@ EXPORT ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, 
 	stream_sent(out, NULL, moved);
 	return moved;
 }
+
+/*
+ * The functions themselves. A call that is none of our business passes: nobody's request waits in it, and no request's
+ * bytes are moved. (A descriptor is judged as it was when the host made the call.) All else is apart, so
+ * that one which passes saves no register.
+ */
+#define STREAM_READ(result, name, fd, parameters, arguments) \
+	STREAM_HOOK(STREAM_NOTE_CALLER(), result, name, track_wants(fd), parameters, arguments)
+#define STREAM_READ_CHECKED(result, name, fd, parameters, arguments) \
+	STREAM_HOOK(, result, name, track_wants(fd), parameters, arguments)
+#define STREAM_WRITE(result, name, fd, parameters, arguments) \
+	STREAM_HOOK(, result, name, track_wants_sent(fd), parameters, arguments)
+
+#define STREAM_HOOK(note_caller, result, name, wanted, parameters, arguments) \
+	EXPORT result name parameters \
+	{ \
+		if (!wait_wanted() && !wanted) \
+			return libc_##name arguments; \
+		note_caller; \
+		return watched_##name arguments; \
+	}
+STREAM_READ(ssize_t, read, fd, (int fd, void *buf, size_t size), (fd, buf, size))
+STREAM_READ_CHECKED(ssize_t, __read_chk, fd, (int fd, void *buf, size_t size, size_t buf_size),
+		    (fd, buf, size, buf_size))
+STREAM_READ(ssize_t, readv, fd, (int fd, const struct iovec *parts, int count), (fd, parts, count))
+STREAM_READ(ssize_t, recv, fd, (int fd, void *buf, size_t size, int flags), (fd, buf, size, flags))
+STREAM_READ_CHECKED(ssize_t, __recv_chk, fd,
+		    (int fd, void *buf, size_t size, size_t buf_size, int flags),
+		    (fd, buf, size, buf_size, flags))
+STREAM_READ(ssize_t, recvfrom, fd,
+	    (int fd, void *buf, size_t size, int flags, struct sockaddr *from, socklen_t *from_len),
+	    (fd, buf, size, flags, from, from_len))
+STREAM_READ_CHECKED(ssize_t, __recvfrom_chk, fd,
+		    (int fd, void *buf, size_t size, size_t buf_size, int flags,
+		     struct sockaddr *from, socklen_t *from_len),
+		    (fd, buf, size, buf_size, flags, from, from_len))
+STREAM_WRITE(ssize_t, write, fd, (int fd, const void *buf, size_t size), (fd, buf, size))
+STREAM_WRITE(ssize_t, writev, fd, (int fd, const struct iovec *parts, int count),
+	     (fd, parts, count))
+STREAM_WRITE(ssize_t, send, fd, (int fd, const void *buf, size_t size, int flags),
+	     (fd, buf, size, flags))
+STREAM_WRITE(ssize_t, sendto, fd,
+	     (int fd, const void *buf, size_t size, int flags, const struct sockaddr *to,
+	      socklen_t to_len),
+	     (fd, buf, size, flags, to, to_len))
+STREAM_WRITE(ssize_t, sendmsg, fd, (int fd, const struct msghdr *message, int flags),
+	     (fd, message, flags))
+STREAM_WRITE(int, sendmmsg, fd, (int fd, struct mmsghdr *messages, unsigned count, int flags),
+	     (fd, messages, count, flags))
+STREAM_WRITE(ssize_t, sendfile, out, (int out, int in, off_t *offset, size_t size),
+	     (out, in, offset, size))
+STREAM_WRITE(ssize_t, sendfile64, out, (int out, int in, off64_t *offset, size_t size),
+	     (out, in, offset, size))
 
 #define STREAM_ALIAS(result, name, of, parameters) \
 	EXPORT result name parameters __attribute__((alias(#of)));

@@ -54,10 +54,19 @@ struct track_callbacks {
 /* Before the first hooked call. The struct must stay. Tracking is off until then. */
 void track_start(const struct track_callbacks *callbacks);
 
-/* Is there anything to do for I/O on fd? Inline: the whole cost of an untracked descriptor. */
+/*
+ * Is there anything to do for I/O on fd? Inline: the whole cost of an untracked descriptor. What is
+ * written to one that nobody judged yet says nothing: a server that speaks first is not one of
+ * ours.
+ */
 static inline bool track_wants(int fd)
 {
 	return slots_get(fd) != SLOT_NOT;
+}
+
+static inline bool track_wants_sent(int fd)
+{
+	return slots_get(fd) > SLOT_NOT;
 }
 
 /* The host read or wrote len > 0 bytes; bytes NULL: their content cannot be seen (sendfile, splice). */

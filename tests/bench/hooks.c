@@ -136,11 +136,11 @@ static void print_pair(const char *name, struct series *with, struct series *wit
 	       series_median(without) / each);
 }
 
-static void times(int null, const struct link *mine, const struct link *theirs)
+static void times(int untracked, const struct link *mine, const struct link *theirs)
 {
 	for (int i = 0; i < ROUNDS * RUN; i++) {
-		time_untracked(null, &host, &ours);
-		time_untracked(null, &libc, &bare);
+		time_untracked(untracked, &host, &ours);
+		time_untracked(untracked, &libc, &bare);
 	}
 	for (int round = 0; round < ROUNDS; round++) {
 		/* One after the other, as on a busy thread. */
@@ -175,12 +175,12 @@ static void counted_request(const struct link *link, const struct calls *calls)
 	CALLGRIND_TOGGLE_COLLECT;
 }
 
-static void counts(int null, const struct link *mine, const struct link *theirs)
+static void counts(int untracked, const struct link *mine, const struct link *theirs)
 {
 	/* A tick can come into one of the rounds; the smallest count is the one without. */
 	for (int round = 0; round < 3; round++) {
-		COUNT("libc: read, untracked", 100, libc.read(null, buffer, 1));
-		COUNT("read, untracked", 100, host.read(null, buffer, 1));
+		COUNT("libc: read, untracked", 100, libc.read(untracked, buffer, 1));
+		COUNT("read, untracked", 100, host.read(untracked, buffer, 1));
 		COUNT("libc: request", 100, counted_request(theirs, &libc));
 		COUNT("request", 100, counted_request(mine, &host));
 	}
@@ -189,12 +189,12 @@ static void counts(int null, const struct link *mine, const struct link *theirs)
 int main(int argc, char **argv)
 {
 	struct link mine, theirs;
-	int null = open("/dev/null", O_RDONLY);
+	int untracked = open("/dev/zero", O_RDONLY); /* for its first byte */
 
-	if (argc != 2 || null < 0 || connect_link(&mine) < 0 || connect_link(&theirs) < 0)
+	if (argc != 2 || untracked < 0 || connect_link(&mine) < 0 || connect_link(&theirs) < 0)
 		return 1;
 	find_libc();
 	make_request();
-	(strcmp(argv[1], "times") == 0 ? times : counts)(null, &mine, &theirs);
+	(strcmp(argv[1], "times") == 0 ? times : counts)(untracked, &mine, &theirs);
 	return 0;
 }
