@@ -121,11 +121,28 @@ static void budget_remove(struct budget *b, struct control_file *entry)
 	budget_sub(&b->shared->bytes, entry->bytes);
 }
 
+/*
+ * No more names than there are entries: in one step, whatever somebody wrote into the page. The end is
+ * read after the beginning, which is never past it.
+ */
+static void budget_forget(struct control_budget *shared)
+{
+	uint64_t tail, head, capacity = shared->capacity;
+
+	do {
+		tail = budget_load(&shared->tail);
+		head = budget_load(&shared->head);
+	} while (head - tail > capacity &&
+		 !__atomic_compare_exchange_n(&shared->tail, &tail, head - capacity, false,
+					      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+}
+
 /* Removes the oldest. False: there is none that could be. */
 static bool budget_evict(struct budget *b, int fd)
 {
 	struct control_budget *shared = b->shared;
 
+	budget_forget(shared);
 	for (int i = 0; i < BUDGET_RACES_MAX; i++) {
 		uint64_t ticket = budget_load(&shared->tail), head = budget_load(&shared->head);
 		struct control_file entry;
@@ -242,10 +259,7 @@ void budget_written(struct budget *b, const char *name)
 	ticket = __atomic_fetch_add(&shared->head, 1, __ATOMIC_ACQ_REL);
 	entry.number = ticket + 1;
 	/* Without limits the queue runs over, and forgets the oldest. */
-	for (uint64_t tail = budget_load(&shared->tail); ticket - tail >= shared->capacity;)
-		if (__atomic_compare_exchange_n(&shared->tail, &tail, tail + 1, false,
-						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-			tail++;
+	budget_forget(shared);
 	raw_pwrite(fd, &entry, sizeof(entry), budget_entry_at(b, ticket));
 	ours_close(&fd);
 }

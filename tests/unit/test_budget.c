@@ -2,6 +2,7 @@
 #include "preload/emit/budget.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -253,6 +254,24 @@ static void a_writer_that_was_killed_holds_nobody_up(void)
 	CHECK(count(false) <= 100);
 }
 
+/* A name at a time, it would take years. */
+static void a_queue_longer_than_can_be_is_cut_in_one_step(void)
+{
+	count(true);
+	start(0, 0);
+	shared->head = UINT64_C(1) << 63;
+	shared->tail = 5;
+	CHECK_INT(write_one(1), 0);
+	CHECK_INT(shared->head - shared->tail, CONTROL_QUEUE_MIN);
+	/* Names and counts that are not true: refused, or made room for, but never for ever. */
+	start(10, 0);
+	shared->head = 5;
+	shared->tail = UINT64_C(1) << 63;
+	shared->files = UINT64_MAX / 2;
+	shared->state = CONTROL_COUNTED;
+	CHECK_INT(write_one(1), -EDQUOT);
+}
+
 static void only_names_of_ours_are_removed(void)
 {
 #define IS(name) budget_is_profile_name(name, strlen(name))
@@ -280,6 +299,7 @@ int main(void)
 		TAP_TEST(without_a_queue_nothing_is_written_beyond_the_limit),
 		TAP_TEST(eight_processes_keep_within_one_percent),
 		TAP_TEST(a_writer_that_was_killed_holds_nobody_up),
+		TAP_TEST(a_queue_longer_than_can_be_is_cut_in_one_step),
 		TAP_TEST(only_names_of_ours_are_removed),
 	};
 	int status;
