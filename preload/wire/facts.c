@@ -95,13 +95,11 @@ static uint64_t lower8(uint64_t word)
 	return word | (from_a & ~after_z & ~word & tops) >> 2;
 }
 
-bool facts_same_word(const char *text, size_t len, const char *word)
+bool facts_same_bytes(const char *text, const char *word, size_t len)
 {
 	uint64_t have, want;
 	size_t i = 0;
 
-	if (strlen(word) != len)
-		return false;
 	/* Not strncasecmp(): it follows the host's locale. */
 	for (; i + sizeof(have) <= len; i += sizeof(have)) {
 		memcpy(&have, text + i, sizeof(have));
@@ -137,15 +135,10 @@ bool facts_parse_length(const char *text, size_t len, uint64_t *value)
 	return true;
 }
 
-bool facts_is_token_char(unsigned char c)
-{
-	static const bool is_token[256] = {
-		['!'] = true,	      ['#'] = true,	    ['$'] = true, ['%'] = true,
-		['&'] = true,	      ['\''] = true,	    ['*'] = true, ['+'] = true,
-		['-'] = true,	      ['.'] = true,	    ['^'] = true, ['_'] = true,
-		['`'] = true,	      ['|'] = true,	    ['~'] = true, ['0' ... '9'] = true,
-		['A' ... 'Z'] = true, ['a' ... 'z'] = true,
-	};
-
-	return is_token[c];
-}
+const bool facts_token_chars[256] = {
+	['!'] = true,	      ['#'] = true,	    ['$'] = true, ['%'] = true,
+	['&'] = true,	      ['\''] = true,	    ['*'] = true, ['+'] = true,
+	['-'] = true,	      ['.'] = true,	    ['^'] = true, ['_'] = true,
+	['`'] = true,	      ['|'] = true,	    ['~'] = true, ['0' ... '9'] = true,
+	['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+};

@@ -2,6 +2,8 @@
 #ifndef REQPROF_WIRE_FACTS_H
 #define REQPROF_WIRE_FACTS_H
 
+#include <string.h>
+
 #include "preload/wire/wire.h"
 
 /* Nothing known yet. Touches only the first byte of each string. */
@@ -21,12 +23,20 @@ void facts_take_traceparent(struct wire_facts *facts, const char *value, size_t 
 void facts_take_request_id(struct wire_facts *facts, const char *value, size_t len);
 
 /* Is this text the given lower-case word, whatever the case of its ASCII letters? */
-bool facts_same_word(const char *text, size_t len, const char *word);
+bool facts_same_bytes(const char *text, const char *word, size_t len);
+static inline bool facts_same_word(const char *text, size_t len, const char *word)
+{
+	return len == strlen(word) && facts_same_bytes(text, word, len);
+}
 
 /* A byte count in decimal digits and nothing else, at most INT64_MAX; false when it is not one. */
 bool facts_parse_length(const char *text, size_t len, uint64_t *value);
 
 /* tchar of RFC 9110 5.6.2: what methods and field names are made of. */
-bool facts_is_token_char(unsigned char c);
+extern const bool facts_token_chars[256];
+static inline bool facts_is_token_char(unsigned char c)
+{
+	return facts_token_chars[c];
+}
 
 #endif

@@ -1,5 +1,6 @@
 #include "preload/wire/http1_fields.h"
 
+#include <emmintrin.h>
 #include <string.h>
 
 #include "preload/wire/facts.h"
@@ -34,27 +35,6 @@ static uint64_t load8(const char *bytes)
 	return word;
 }
 
-/* Can this be the first letter of a field we want? */
-static bool first_may_matter(char first)
-{
-	switch (first | 0x20) {
-	case 'c':
-	case 'e':
-	case 't':
-	case 'u':
-	case 'x':
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* Can a line be passed over for its first byte: no field we want, no folded line, no empty line? */
-static bool is_dull(char first)
-{
-	return first > ' ' && !first_may_matter(first);
-}
-
 /*
  * Most lines end here. Setting bit 5 makes letters lower-case and a few other bytes wrong, so this
  * may say yes in vain: take_name looks again. Near the end of the input, one letter must do.
@@ -64,15 +44,42 @@ static bool may_matter(const char *name, size_t len)
 	static const char spaces[] = "        ";
 	uint64_t word;
 
-	if (!first_may_matter(name[0]))
-		return false;
-	if (len < sizeof(word))
-		return true;
+	if (len < sizeof(word)) {
+		char first = *name | 0x20;
+
+		return first == 'c' || first == 'e' || first == 't' || first == 'u' || first == 'x';
+	}
 	word = load8(name) | load8(spaces);
-	return word == load8("connecti") || word == load8("content-") ||
-	       word == load8("transfer") || word == load8("tracepar") ||
-	       word == load8("x-reques") || word == load8("x-reqpro") || memcmp(&word, "expect", 6) == 0 ||
-	       memcmp(&word, "upgrade", 7) == 0;
+	switch (word & 0xff) {
+	case 'c':
+		return word == load8("connecti") || word == load8("content-");
+	case 'e':
+		return memcmp(&word, "expect", 6) == 0;
+	case 't':
+		return word == load8("transfer") || word == load8("tracepar");
+	case 'u':
+		return memcmp(&word, "upgrade", 7) == 0;
+	case 'x':
+		return word == load8("x-reques") || word == load8("x-reqpro");
+	default:
+		return false;
+	}
+}
+
+/* Can the line that begins here be passed over: no field we want, no folded line, no empty line? */
+static bool is_dull(const char *line, const char *end)
+{
+	/* By the lower five bits, which both cases of a letter share. */
+	enum {
+		LOW = 31,
+		LETTERS = 1 << ('c' & LOW) | 1 << ('e' & LOW) | 1 << ('t' & LOW) | 1 << ('u' & LOW) |
+			  1 << ('x' & LOW),
+	};
+	unsigned char first = (unsigned char)*line;
+
+	if (first <= ' ')
+		return first != ' ' && first != '\t' && first != '\n' && first != '\r';
+	return !(LETTERS >> (first & LOW) & 1) || !may_matter(line, (size_t)(end - line));
 }
 
 static enum http1_field look_up(const char *name, size_t len)
@@ -95,7 +102,7 @@ static enum http1_field look_up(const char *name, size_t len)
 	while (len > 0 && (name[len - 1] == ' ' || name[len - 1] == '\t'))
 		len--;
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		if (wanted[i].len == len && facts_same_word(name, len, wanted[i].name))
+		if (wanted[i].len == len && facts_same_bytes(name, wanted[i].name, len))
 			return wanted[i].field;
 	}
 	return HTTP1_FIELDS_MORE;
@@ -227,17 +234,30 @@ static enum http1_field take_line_start(struct http1_fields *fields, const char 
 	return HTTP1_FIELDS_MORE;
 }
 
-/* Skips the line, and those after it whose first byte tells that they can be skipped too. */
+/* Skips the line, and those after it that can be passed over. Sixteen bytes at a time: most of a head is read here. */
 static const char *skip_line(struct http1_fields *fields, const char *at, const char *end)
 {
-	do {
-		at = memchr(at, '\n', (size_t)(end - at));
-		if (!at)
-			return end;
-		at++;
-	} while (at < end && is_dull(*at));
+	const __m128i newline = _mm_set1_epi8('\n');
+	const char *next;
+
+	for (; (size_t)(end - at) >= sizeof(newline); at += sizeof(newline)) {
+		__m128i bytes = _mm_loadu_si128((const __m128i *)at);
+		unsigned found = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, newline));
+
+		for (; found; found &= found - 1) {
+			next = at + __builtin_ctz(found) + 1;
+			if (next == end || !is_dull(next, end))
+				goto at_line;
+		}
+	}
+	for (next = at; next < end;) {
+		if (*next++ == '\n' && (next == end || !is_dull(next, end)))
+			goto at_line;
+	}
+	return end;
+at_line:
 	fields->state = LINE;
-	return at;
+	return next;
 }
 
 enum http1_field http1_fields_next(struct http1_fields *fields, const char **at, const char *end)
