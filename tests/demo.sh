@@ -15,6 +15,7 @@ providers=200
 requests=20
 
 work=$(mktemp -d)
+export XDG_CACHE_HOME=$work/cache
 server=
 finish() {
 	if [ -n "$server" ]; then

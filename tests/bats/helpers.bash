@@ -11,6 +11,9 @@ PROGRAMS=$B/tests/programs
 PYTHON=/usr/bin/python3
 export PYTHONDONTWRITEBYTECODE=1
 export LC_ALL=C.UTF-8
+# Where commands keep names: of this run, and found filled by other tests at times.
+USERS_CACHE=${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}
+export XDG_CACHE_HOME=${BATS_RUN_TMPDIR:-/nonexistent}/cache
 
 # ---- needs
 

@@ -12,7 +12,7 @@ setup() {
 # The first python3 of this version that is no shim of pyenv's; skips the test when there is none.
 python_of_version() {
 	local candidate suites
-	suites=$("$TESTS/pythons.sh" | sed -n "s/^$1\.[0-9]* //p")
+	suites=$(XDG_CACHE_HOME=$USERS_CACHE "$TESTS/pythons.sh" | sed -n "s/^$1\.[0-9]* //p")
 	for candidate in "/usr/local/bin/python$1" "$suites" ~/.pyenv/versions/"$1".*/bin/python3 /opt/python*/bin/"python$1"; do
 		[ -x "$candidate" ] && "$candidate" -c '' 2>/dev/null && {
 			echo "$candidate"

@@ -76,3 +76,38 @@ setup() {
 	run -3 --separate-stderr env -u REQPROF_DIR "$REQPROF" report
 	[[ $stderr == *"reqprof run"* ]]
 }
+
+# names COMMAND...: a report of native code with its errors, as one text.
+names() { "$@" "$REQPROF" report --mode native "$native" 2>&1; }
+
+@test "names are kept for later runs, and nothing in the place where they are kept harms" {
+	export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache
+	local kept=$XDG_CACHE_HOME/reqprof file pids=() pid n
+	names env >"$BATS_TEST_TMPDIR/first"
+	is 700 "$(stat -c %a "$kept")"
+	[ -n "$(ls "$kept")" ]
+	is "" "$(names env | diff - "$BATS_TEST_TMPDIR/first")"
+
+	for file in "$kept"/*; do
+		head -c 100 "$file" >"$file.cut"
+		mv "$file.cut" "$file"
+	done
+	is "" "$(names env | diff - "$BATS_TEST_TMPDIR/first")"
+	for file in "$kept"/*; do
+		head -c 4096 /dev/urandom >"$file"
+	done
+	for n in 1 2 3 4; do
+		names env >"$BATS_TEST_TMPDIR/at_once.$n" &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid"
+	done
+	for n in 1 2 3 4; do
+		cmp "$BATS_TEST_TMPDIR/at_once.$n" "$BATS_TEST_TMPDIR/first"
+	done
+	is "" "$(find "$kept" -name '.*.names*')"
+
+	is "" "$(names env XDG_CACHE_HOME=/dev/null | diff - "$BATS_TEST_TMPDIR/first")"
+	is "" "$(names env -u XDG_CACHE_HOME -u HOME | diff - "$BATS_TEST_TMPDIR/first")"
+}

@@ -339,8 +339,8 @@ int inputs_load(struct inputs *inputs, char **paths, int n_paths, struct model *
 	model_order_requests(m);
 	model_spread(m);
 	symbolizer = symbol_open();
-	if (symbolizer)
-		symbol_on_warning(symbolizer, warn_symbols, NULL);
+	symbol_use_cache(symbolizer, NULL);
+	symbol_on_warning(symbolizer, warn_symbols, NULL);
 	model_symbolize(m, symbolizer);
 	symbol_close(symbolizer);
 	*model = m;

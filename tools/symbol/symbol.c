@@ -7,6 +7,7 @@
 
 #include "tools/base/errors.h"
 #include "tools/base/numbers.h"
+#include "tools/symbol/cache.h"
 #include "tools/symbol/debug_file.h"
 #include "tools/symbol/demangle.h"
 #include "tools/symbol/inlines.h"
@@ -17,7 +18,12 @@
 struct module {
 	char *path, *build_id;
 	bool opened; /* tried, once */
+	bool names_read;
 	struct object main, debug;
+	struct cache_source source;
+	bool cached; /* source is told: answers can be kept */
+	bool learned; /* some that the cache does not have */
+	void *cache_memory;
 	struct inlines *inlines;
 	struct kernel_names *kernel; /* of the module that is none */
 	struct names names;
@@ -35,6 +41,7 @@ struct symbolizer {
 	struct module *last;
 	const char *debug_dir;
 	char *own_debug_dir;
+	char *cache_dir; /* NULL: none */
 	void (*warn)(void *arg, const char *path, const char *why);
 	void *warn_arg;
 };
@@ -64,6 +71,7 @@ static void module_free(struct module *m)
 		free(m->made[i]);
 	free(m->made);
 	free(m->frames);
+	free(m->cache_memory);
 	numbers_free(&m->answers);
 	numbers_free(&m->texts);
 	free(m->path);
@@ -71,12 +79,35 @@ static void module_free(struct module *m)
 	free(m);
 }
 
+static void keep_answers(const struct symbolizer *s, const struct module *m)
+{
+	struct cache_answer *answers;
+	size_t n = 0;
+
+	if (!m->cached || !m->learned)
+		return;
+	answers = errors_alloc(m->answers.count, sizeof(*answers));
+	for (size_t i = 0; i < m->answers.size; i++) {
+		const struct number_slot *slot = &m->answers.slots[i];
+
+		if (slot->used)
+			answers[n++] = (struct cache_answer){ slot->key,
+							      m->frames + (slot->value >> 8),
+							      slot->value & 0xff };
+	}
+	cache_save(s->cache_dir, &m->source, answers, n);
+	free(answers);
+}
+
 void symbol_close(struct symbolizer *s)
 {
 	if (!s)
 		return;
-	for (size_t i = 0; i < s->count; i++)
+	for (size_t i = 0; i < s->count; i++) {
+		keep_answers(s, s->modules[i]);
 		module_free(s->modules[i]);
+	}
+	free(s->cache_dir);
 	free(s->modules);
 	free(s->own_debug_dir);
 	free(s);
@@ -94,6 +125,12 @@ void symbol_set_debug_dir(struct symbolizer *s, const char *dir)
 	free(s->own_debug_dir);
 	s->own_debug_dir = errors_strdup(dir);
 	s->debug_dir = s->own_debug_dir;
+}
+
+void symbol_use_cache(struct symbolizer *s, const char *dir)
+{
+	free(s->cache_dir);
+	s->cache_dir = dir ? errors_strdup(dir) : cache_directory();
 }
 
 static bool is(const struct module *m, const char *path, const char *build_id)
@@ -150,9 +187,29 @@ static void warn_once(struct symbolizer *s, const struct module *m, const char *
 		s->warn(s->warn_arg, m->path, why);
 }
 
+/* Room for the frames of one more answer. */
+static struct symbol_frame *want_frames(struct module *m)
+{
+	if (m->n_frames + SYMBOL_FRAMES_MAX > m->frames_room) {
+		m->frames_room = m->frames_room * 2 + SYMBOL_FRAMES_MAX;
+		m->frames = errors_realloc(m->frames, m->frames_room, sizeof(*m->frames));
+	}
+	return m->frames + m->n_frames;
+}
+
+static void take_answer(void *arg, uint64_t offset, const struct symbol_frame *frames, size_t count)
+{
+	struct module *m = arg;
+	bool fresh;
+	uint64_t *answer = numbers_at(&m->answers, offset, &fresh);
+
+	memcpy(want_frames(m), frames, count * sizeof(*frames));
+	*answer = (uint64_t)m->n_frames << 8 | count;
+	m->n_frames += count;
+}
+
 static void open_module(struct symbolizer *s, struct module *m)
 {
-	Elf *described = NULL;
 	const char *why;
 
 	m->opened = true;
@@ -181,12 +238,21 @@ static void open_module(struct symbolizer *s, struct module *m)
 						 : "it has a build id, the profile says none");
 		return;
 	}
-	if (object_has_dwarf(&m->main))
-		described = m->main.elf;
-	else if (debug_file_find(&m->main, m->path, s->debug_dir, &m->debug))
-		described = m->debug.elf;
-	if (described)
-		m->inlines = inlines_open(described);
+	if (!object_has_dwarf(&m->main))
+		debug_file_find(&m->main, m->path, s->debug_dir, &m->debug);
+	m->cached = s->cache_dir && cache_source_of(&m->main, &m->debug, &m->source);
+	if (m->cached)
+		cache_load(s->cache_dir, &m->source, take_answer, m, &m->cache_memory);
+}
+
+/* What is costly: only for an address that no cache has. */
+static void read_names(struct module *m)
+{
+	m->names_read = true;
+	if (!m->main.elf)
+		return;
+	if (m->debug.elf || object_has_dwarf(&m->main))
+		m->inlines = inlines_open(m->debug.elf ? m->debug.elf : m->main.elf);
 	names_add(&m->names, &m->main);
 	if (m->debug.elf)
 		names_add(&m->names, &m->debug);
@@ -281,20 +347,20 @@ size_t symbol_resolve(struct symbolizer *s, const char *module_path, const char 
 		      uint64_t file_offset, struct symbol_frame *out, size_t max)
 {
 	struct module *m = find_module(s, module_path, build_id_hex ? build_id_hex : "");
-	bool fresh;
-	uint64_t *answer = numbers_at(&m->answers, file_offset, &fresh);
+	uint64_t *answer;
 	size_t count;
+	bool fresh;
 
 	if (!m->opened)
 		open_module(s, m);
+	answer = numbers_at(&m->answers, file_offset, &fresh);
 	if (fresh) {
-		if (m->n_frames + SYMBOL_FRAMES_MAX > m->frames_room) {
-			m->frames_room = m->frames_room * 2 + SYMBOL_FRAMES_MAX;
-			m->frames = errors_realloc(m->frames, m->frames_room, sizeof(*m->frames));
-		}
-		count = look_up(m, file_offset, m->frames + m->n_frames, SYMBOL_FRAMES_MAX);
+		if (!m->names_read)
+			read_names(m);
+		count = look_up(m, file_offset, want_frames(m), SYMBOL_FRAMES_MAX);
 		*answer = (uint64_t)m->n_frames << 8 | count;
 		m->n_frames += count;
+		m->learned = true;
 	}
 	count = *answer & 0xff;
 	if (count > max)

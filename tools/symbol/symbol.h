@@ -48,6 +48,12 @@ void symbol_on_warning(struct symbolizer *s,
 void symbol_set_debug_dir(struct symbolizer *s, const char *dir);
 
 /*
+ * Keeps answers under dir (copied; NULL: $XDG_CACHE_HOME/reqprof) for later runs, written by
+ * symbol_close, and takes those that are there (tools/symbol/cache.h). Call it first.
+ */
+void symbol_use_cache(struct symbolizer *s, const char *dir);
+
+/*
  * Writes the frames at file_offset of a module (address - mapping start + mapping offset; for a
  * return address less one, as format/profile.h has it), innermost first, and returns how many: at
  * least 1, at most max, the outermost being cut; 0 when unknown. module_path "[vdso]" is this
