@@ -100,7 +100,7 @@ static bool init_filtered_out(const struct request *r)
 
 static void init_began(struct request *r)
 {
-	uint64_t now = monotonic_ns();
+	uint64_t now = r->start_ns; /* a moment ago */
 
 	control_join(now);
 	control_count(CONTROL_requests_seen, 1);

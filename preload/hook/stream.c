@@ -20,52 +20,59 @@ enum { UNCONSUMED = MSG_PEEK | MSG_OOB | MSG_ERRQUEUE };
 
 #define WATCHED static __attribute__((noinline))
 
-static void stream_received(int fd, const void *buf, ssize_t got)
+static void stream_received(const struct wait *w, int fd, const void *buf, ssize_t got)
 {
 	int saved = errno;
 
 	if (got > 0 && track_wants(fd) && hook_enter()) {
+		track_moved_at(wait_ended_ns(w));
 		track_received(fd, buf, (size_t)got);
 		hook_leave();
 	}
 	errno = saved;
 }
 
-static void stream_received_flags(int fd, const void *buf, ssize_t got, int flags)
+static void stream_received_flags(const struct wait *w, int fd, const void *buf, ssize_t got,
+				  int flags)
 {
 	if (flags & UNCONSUMED)
 		return;
 	/* MSG_TRUNC on a stream throws the bytes away: the buffer holds nothing of them. */
-	stream_received(fd, flags & MSG_TRUNC ? NULL : buf, got);
+	stream_received(w, fd, flags & MSG_TRUNC ? NULL : buf, got);
 }
 
-static void stream_received_parts(int fd, const struct iovec *parts, size_t count, ssize_t got)
+static void stream_received_parts(const struct wait *w, int fd, const struct iovec *parts,
+				  size_t count, ssize_t got)
 {
 	int saved = errno;
 
 	if (got > 0 && track_wants(fd) && hook_enter()) {
+		track_moved_at(wait_ended_ns(w));
 		track_received_vector(fd, parts, count, (size_t)got);
 		hook_leave();
 	}
 	errno = saved;
 }
 
-static void stream_sent(int fd, const void *buf, ssize_t sent)
+static void stream_sent(const struct wait *w, int fd, const void *buf, ssize_t sent)
 {
 	int saved = errno;
 
 	if (sent > 0 && track_wants(fd) && hook_enter()) {
+		track_moved_at(wait_ended_ns(w));
 		track_sent(fd, buf, (size_t)sent);
 		hook_leave();
 	}
 	errno = saved;
 }
 
-static void stream_sent_parts(int fd, const struct iovec *parts, size_t count, ssize_t sent)
+static void stream_sent_parts(const struct wait *w, int fd, const struct iovec *parts, size_t count,
+			      ssize_t sent)
 {
 	int saved = errno;
 
 	if (sent > 0 && track_wants(fd) && hook_enter()) {
+		track_moved_at(wait_ended_ns(w));
 		track_sent_vector(fd, parts, count, (size_t)sent);
 		hook_leave();
 	}
@@ -73,7 +80,8 @@ static void stream_sent_parts(int fd, const struct iovec *parts, size_t count, s
 }
 
 /* Descriptors that came with a message stand for sockets that we have not seen before. */
-static void stream_message_received(int fd, const struct msghdr *message, ssize_t got, int flags)
+static void stream_message_received(const struct wait *w, int fd, const struct msghdr *message,
+				    ssize_t got, int flags)
 {
 	int saved = errno;
 
@@ -98,9 +106,9 @@ static void stream_message_received(int fd, const struct msghdr *message, ssize_
 		hook_leave();
 	}
 	if (flags & MSG_TRUNC)
-		stream_received(fd, NULL, got);
+		stream_received(w, fd, NULL, got);
 	else
-		stream_received_parts(fd, message->msg_iov, message->msg_iovlen, got);
+		stream_received_parts(w, fd, message->msg_iov, message->msg_iovlen, got);
 	errno = saved;
 }
 
@@ -113,7 +121,7 @@ WATCHED ssize_t watched_read(int fd, void *buf, size_t size)
 	got = libc_read(fd, buf, size);
 	waiting_received(&w, fd, got);
 
-	stream_received(fd, buf, got);
+	stream_received(&w, fd, buf, got);
 	return got;
 }
 
@@ -126,7 +134,7 @@ WATCHED ssize_t watched___read_chk(int fd, void *buf, size_t size, size_t buf_si
 	got = libc___read_chk(fd, buf, size, buf_size);
 	waiting_received(&w, fd, got);
 
-	stream_received(fd, buf, got);
+	stream_received(&w, fd, buf, got);
 	return got;
 }
 
@@ -139,7 +147,7 @@ WATCHED ssize_t watched_readv(int fd, const struct iovec *parts, int count)
 	got = libc_readv(fd, parts, count);
 	waiting_received(&w, fd, got);
 
-	stream_received_parts(fd, parts, (size_t)count, got);
+	stream_received_parts(&w, fd, parts, (size_t)count, got);
 	return got;
 }
 
@@ -152,7 +160,7 @@ WATCHED ssize_t watched_recv(int fd, void *buf, size_t size, int flags)
 	got = libc_recv(fd, buf, size, flags);
 	waiting_received(&w, fd, got);
 
-	stream_received_flags(fd, buf, got, flags);
+	stream_received_flags(&w, fd, buf, got, flags);
 	return got;
 }
 
@@ -165,7 +173,7 @@ WATCHED ssize_t watched___recv_chk(int fd, void *buf, size_t size, size_t buf_si
 	got = libc___recv_chk(fd, buf, size, buf_size, flags);
 	waiting_received(&w, fd, got);
 
-	stream_received_flags(fd, buf, got, flags);
+	stream_received_flags(&w, fd, buf, got, flags);
 	return got;
 }
 
@@ -179,7 +187,7 @@ WATCHED ssize_t watched_recvfrom(int fd, void *buf, size_t size, int flags, stru
 	got = libc_recvfrom(fd, buf, size, flags, from, from_len);
 	waiting_received(&w, fd, got);
 
-	stream_received_flags(fd, buf, got, flags);
+	stream_received_flags(&w, fd, buf, got, flags);
 	return got;
 }
 
@@ -193,7 +201,7 @@ WATCHED ssize_t watched___recvfrom_chk(int fd, void *buf, size_t size, size_t bu
 	got = libc___recvfrom_chk(fd, buf, size, buf_size, flags, from, from_len);
 	waiting_received(&w, fd, got);
 
-	stream_received_flags(fd, buf, got, flags);
+	stream_received_flags(&w, fd, buf, got, flags);
 	return got;
 }
 
@@ -207,7 +215,7 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	got = libc_recvmsg(fd, message, flags);
 	waiting_received(&w, fd, got);
 
-	stream_message_received(fd, message, got, flags);
+	stream_message_received(&w, fd, message, got, flags);
 	return got;
 }
 
@@ -222,7 +230,7 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
 	waiting_received(&w, fd, got);
 
 	for (int i = 0; i < got; i++)
-		stream_message_received(fd, &messages[i].msg_hdr, messages[i].msg_len, flags);
+		stream_message_received(&w, fd, &messages[i].msg_hdr, messages[i].msg_len, flags);
 	return got;
 }
 
@@ -235,7 +243,7 @@ WATCHED ssize_t watched_write(int fd, const void *buf, size_t size)
 	sent = libc_write(fd, buf, size);
 	waiting_sent(&w, fd);
 
-	stream_sent(fd, buf, sent);
+	stream_sent(&w, fd, buf, sent);
 	return sent;
 }
 
@@ -248,7 +256,7 @@ WATCHED ssize_t watched_writev(int fd, const struct iovec *parts, int count)
 	sent = libc_writev(fd, parts, count);
 	waiting_sent(&w, fd);
 
-	stream_sent_parts(fd, parts, (size_t)count, sent);
+	stream_sent_parts(&w, fd, parts, (size_t)count, sent);
 	return sent;
 }
 
@@ -262,7 +270,7 @@ WATCHED ssize_t watched_send(int fd, const void *buf, size_t size, int flags)
 	waiting_sent(&w, fd);
 
 	if (!(flags & MSG_OOB))
-		stream_sent(fd, buf, sent);
+		stream_sent(&w, fd, buf, sent);
 	return sent;
 }
 
@@ -277,7 +285,7 @@ WATCHED ssize_t watched_sendto(int fd, const void *buf, size_t size, int flags,
 	waiting_sent(&w, fd);
 
 	if (!(flags & MSG_OOB))
-		stream_sent(fd, buf, sent);
+		stream_sent(&w, fd, buf, sent);
 	return sent;
 }
 
@@ -291,7 +299,7 @@ WATCHED ssize_t watched_sendmsg(int fd, const struct msghdr *message, int flags)
 	waiting_sent(&w, fd);
 
 	if (!(flags & MSG_OOB) && sent > 0)
-		stream_sent_parts(fd, message->msg_iov, message->msg_iovlen, sent);
+		stream_sent_parts(&w, fd, message->msg_iov, message->msg_iovlen, sent);
 	return sent;
 }
 
@@ -305,8 +313,8 @@ WATCHED int watched_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, i
 	waiting_sent(&w, fd);
 
 	for (int i = 0; i < sent; i++)
-		stream_sent_parts(fd, messages[i].msg_hdr.msg_iov, messages[i].msg_hdr.msg_iovlen,
-				  messages[i].msg_len);
+		stream_sent_parts(&w, fd, messages[i].msg_hdr.msg_iov,
+				  messages[i].msg_hdr.msg_iovlen, messages[i].msg_len);
 	return sent;
 }
 
@@ -319,7 +327,7 @@ WATCHED ssize_t watched_sendfile(int out, int in, off_t *offset, size_t size)
 	sent = libc_sendfile(out, in, offset, size);
 	waiting_sent(&w, out);
 
-	stream_sent(out, NULL, sent);
+	stream_sent(&w, out, NULL, sent);
 	return sent;
 }
 
@@ -332,7 +340,7 @@ WATCHED ssize_t watched_sendfile64(int out, int in, off64_t *offset, size_t size
 	sent = libc_sendfile64(out, in, offset, size);
 	waiting_sent(&w, out);
 
-	stream_sent(out, NULL, sent);
+	stream_sent(&w, out, NULL, sent);
 	return sent;
 }
 
@@ -346,8 +354,8 @@ EXPORT ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, 
 	moved = libc_splice(in, in_offset, out, out_offset, size, flags);
 	waiting_sent(&w, out);
 
-	stream_received(in, NULL, moved);
-	stream_sent(out, NULL, moved);
+	stream_received(&w, in, NULL, moved);
+	stream_sent(&w, out, NULL, moved);
 	return moved;
 }
 

@@ -56,6 +56,11 @@ void wait_begin(struct wait *w, bool mask);
 void wait_foresee(struct wait *w, enum wait_kind kind, bool lasts);
 /* True when the thread was off the CPU for long enough to tell. */
 bool wait_end(struct wait *w);
+/* After wait_end: when the call returned; 0: it was not timed. */
+static inline uint64_t wait_ended_ns(const struct wait *w)
+{
+	return w->target ? w->end_ns : 0;
+}
 /*
  * The host's mask for the time of the call, with our signal added in *storage if need be: a tick that
  * came in a handler whose mask held it back would end the call at once.

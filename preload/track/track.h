@@ -69,6 +69,9 @@ static inline bool track_wants_sent(int fd)
 	return slots_get(fd) > SLOT_NOT;
 }
 
+/* Right before one of the next four: when the host's call ended, CLOCK_MONOTONIC; 0: not known. Saves a reading. */
+void track_moved_at(uint64_t at_ns);
+
 /* The host read or wrote len > 0 bytes; bytes NULL: their content cannot be seen (sendfile, splice). */
 void track_received(int fd, const void *bytes, size_t len);
 void track_sent(int fd, const void *bytes, size_t len);
