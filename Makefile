@@ -163,7 +163,7 @@ $(B)/bench/engine: tests/bench/engine.c tests/bench/deep_stack.c $(ENGINE_OBJ)
 $(B)/bench/hooks: tests/bench/hooks.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) -no-pie -MMD -MP -o $@ $< -ldl
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) -no-pie -MMD -MP -o $@ $< -ldl -lpthread
 UNWIND_SRC = $(wildcard preload/sigsafe/unwind*.c preload/sigsafe/eh_*.c preload/sigsafe/module*.c) \
 	preload/sigsafe/stack.c preload/sigsafe/peek.c
 $(B)/bench/unwind_oracle.so: tests/oracle/unwind_oracle.c $(UNWIND_SRC)

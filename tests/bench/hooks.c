@@ -5,6 +5,8 @@
  *
  *	hooks times    medians, as JSON: ours and libc's
  *	hooks counts   under callgrind: a dump for each of ours and of libc's
+ *	hooks threads  CPU time of a request on 1, 2, 4 ... 64 threads, each with a connection of its own, as
+ *	               JSON: ours less libc's
  *
  * The library's settings decide what is measured: off, or on without a file (REQPROF_KEEP).
  */
@@ -12,6 +14,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -186,6 +189,89 @@ static void counts(int untracked, const struct link *mine, const struct link *th
 	}
 }
 
+/* ---- threads: whoever waited for another would spend CPU time, or the CPU's, at more threads */
+
+enum { THREADS_MAX = 64, THREADS_REQUESTS = 6400, THREADS_ROUNDS = 5, WARM = 5 };
+
+struct worker {
+	pthread_t thread;
+	struct link link;
+	const struct calls *calls;
+	int requests;
+	double cpu_ns; /* of one */
+};
+
+static void serve(const struct link *link, const struct calls *calls)
+{
+	char bytes[HEAD + BODY];
+
+	client_sends(link, request, sizeof(request));
+	calls->read(link->server, bytes, sizeof(bytes));
+	calls->write(link->server, answer, sizeof(answer) - 1);
+	raw_io(SYS_read, link->client, bytes, sizeof(bytes));
+}
+
+static double thread_cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static void *worker_run(void *data)
+{
+	struct worker *worker = data;
+	double begin;
+
+	for (int i = 0; i < WARM; i++) /* a thread's first request makes its memory and its clock */
+		serve(&worker->link, worker->calls);
+	begin = thread_cpu_ns();
+	for (int i = 0; i < worker->requests; i++)
+		serve(&worker->link, worker->calls);
+	worker->cpu_ns = (thread_cpu_ns() - begin) / worker->requests;
+	return NULL;
+}
+
+static double threads_cpu_ns(struct worker *workers, int count, const struct calls *calls)
+{
+	double sum = 0;
+
+	for (int i = 0; i < count; i++) {
+		workers[i].calls = calls;
+		workers[i].requests = THREADS_REQUESTS / count;
+		pthread_create(&workers[i].thread, NULL, worker_run, &workers[i]);
+	}
+	for (int i = 0; i < count; i++) {
+		pthread_join(workers[i].thread, NULL);
+		sum += workers[i].cpu_ns;
+	}
+	return sum / count;
+}
+
+/* The least of some rounds, in turns: what else the machine does only adds. */
+static void threads(void)
+{
+	static struct worker mine[THREADS_MAX], theirs[THREADS_MAX];
+	double with[7], without[7];
+
+	for (int i = 0; i < THREADS_MAX; i++)
+		if (connect_link(&mine[i].link) < 0 || connect_link(&theirs[i].link) < 0)
+			exit(1);
+	for (int round = 0; round < THREADS_ROUNDS; round++) {
+		for (int n = 0; n < 7; n++) {
+			double ns = threads_cpu_ns(mine, 1 << n, &host);
+
+			with[n] = round && with[n] < ns ? with[n] : ns;
+			ns = threads_cpu_ns(theirs, 1 << n, &libc);
+			without[n] = round && without[n] < ns ? without[n] : ns;
+		}
+	}
+	for (int n = 0; n < 7; n++)
+		printf("%s\"%d\": %.0f", n ? ", " : "{", 1 << n, with[n] - without[n]);
+	puts("}");
+}
+
 int main(int argc, char **argv)
 {
 	struct link mine, theirs;
@@ -195,6 +281,9 @@ int main(int argc, char **argv)
 		return 1;
 	find_libc();
 	make_request();
-	(strcmp(argv[1], "times") == 0 ? times : counts)(untracked, &mine, &theirs);
+	if (strcmp(argv[1], "threads") == 0)
+		threads();
+	else
+		(strcmp(argv[1], "times") == 0 ? times : counts)(untracked, &mine, &theirs);
 	return 0;
 }

@@ -52,6 +52,13 @@ def hooks(work):
 
     off, on = run(REQPROF_ENABLE="0"), run(REQPROF_KEEP="slower=10s")
 
+    def threads(**settings):
+        return driver(work, "hooks", "threads", **dict(
+            LIBRARY, REQPROF_DIR=str(work / "hooks"), **settings))
+
+    def many_row(name, said):
+        return Row(GROUP, name, "on one thread", [said["64"] / said["1"]], value=said["64"], unit="ns more")
+
     def row(name, said, keys, goal=""):
         ours = sum(said[key + "_ns"] for key in keys)
         libc = sum(said[key + "_libc_ns"] for key in keys)
@@ -63,6 +70,8 @@ def hooks(work):
         row("read of 500 bytes of a body, on", on, ["body"], "300"),
         row("request before its last byte, on", on, ["head", "body"], "5000"),
         row("request with its end, on, no file", on, ["head", "body", "answer"]),
+        many_row("request on 64 threads, off", threads(REQPROF_ENABLE="0")),
+        many_row("request on 64 threads, on, no file", threads(REQPROF_KEEP="slower=10s")),
     ]
 
 
