@@ -14,6 +14,8 @@ uint64_t ours_bits[OURS_BITS / 64];
 
 /* Who keeps which; a slot is claimed by compare and swap of its holder. */
 static int *holders[OURS_MAX];
+/* And the descriptors themselves, plus 1: holders stand in memory that is gone when their threads have ended. */
+static int kept[OURS_MAX];
 
 static void ours_mark(int fd, bool set)
 {
@@ -39,6 +41,7 @@ int ours_take_here(int fd, int *holder)
 							 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 				continue;
 			__atomic_store_n(holder, fd, __ATOMIC_RELEASE);
+			__atomic_store_n(&kept[i], fd + 1, __ATOMIC_RELEASE);
 			ours_mark(fd, true);
 			return 0;
 		}
@@ -113,13 +116,17 @@ int ours_take(int fd, int *holder)
 
 static int ours_find(int fd)
 {
-	for (int i = 0; i < OURS_MAX; i++) {
-		int *holder = __atomic_load_n(&holders[i], __ATOMIC_ACQUIRE);
-
-		if (holder && __atomic_load_n(holder, __ATOMIC_RELAXED) == fd)
+	for (int i = 0; i < OURS_MAX; i++)
+		if (__atomic_load_n(&kept[i], __ATOMIC_ACQUIRE) == fd + 1)
 			return i;
-	}
 	return -1;
+}
+
+/* Once *holder says nothing any more: its slot may be another's. */
+static void ours_leave(int i)
+{
+	__atomic_store_n(&kept[i], 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&holders[i], NULL, __ATOMIC_RELEASE);
 }
 
 void ours_close(int *holder)
@@ -133,7 +140,7 @@ void ours_close(int *holder)
 	*holder = -1;
 	ours_mark(fd, false);
 	if (i >= 0)
-		__atomic_store_n(&holders[i], NULL, __ATOMIC_RELEASE);
+		ours_leave(i);
 	raw_close(fd);
 }
 
@@ -149,13 +156,14 @@ void ours_make_way(int fd)
 		moved = raw_fcntl(fd, F_DUPFD_CLOEXEC, OURS_LOWEST);
 	if (moved >= 0 && moved < OURS_BITS) {
 		ours_mark(moved, true);
+		__atomic_store_n(&kept[i], moved + 1, __ATOMIC_RELEASE);
 		__atomic_store_n(holders[i], moved, __ATOMIC_RELEASE);
 	} else {
 		/* No number is left for it: it goes, and whoever keeps it does without. */
 		if (moved >= 0)
 			raw_close(moved);
 		__atomic_store_n(holders[i], -1, __ATOMIC_RELEASE);
-		__atomic_store_n(&holders[i], NULL, __ATOMIC_RELEASE);
+		ours_leave(i);
 	}
 	ours_mark(fd, false);
 	raw_close(fd); /* the host's dup2 may fail */
@@ -185,7 +193,7 @@ void ours_postfork_child(void)
 
 		if (!holder)
 			continue;
-		holders[i] = NULL;
+		ours_leave(i);
 		*holder = -1;
 		if (fd >= 0) {
 			ours_mark(fd, false);
