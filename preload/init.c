@@ -31,6 +31,7 @@
 #include "preload/sigsafe/monotonic.h"
 #include "preload/sigsafe/python.h"
 #include "preload/sigsafe/raw.h"
+#include "preload/stray.h"
 #include "preload/track/children.h"
 #include "preload/track/track.h"
 #include "preload/work.h"
@@ -193,6 +194,30 @@ static void init_paused(struct request *r)
 	work_told(thread);
 }
 
+static void init_parked(struct request *r)
+{
+	struct sample_thread *thread = sample_thread_self();
+
+	if (thread)
+		__atomic_fetch_add(&r->cpu_ns, sample_park(thread, (struct stacks **)&r->samples),
+				   __ATOMIC_RELAXED);
+}
+
+static void init_unparked(struct request *r, bool kept)
+{
+	struct sample_thread *thread = sample_thread_self();
+
+	(void)r;
+	if (!thread)
+		return;
+	sample_unpark(thread, kept);
+	if (kept)
+		return;
+	if (thread->holder)
+		__atomic_store_n(&thread->holder->request, NULL, __ATOMIC_RELEASE);
+	work_told(thread);
+}
+
 /* Which rules keep it; counted. 0: none does. */
 static uint32_t init_kept(const struct request *r)
 {
@@ -342,6 +367,10 @@ static const struct track_callbacks callbacks = {
 	.head = record_head,
 	.resumed = init_resumed,
 	.paused = init_paused,
+	.parked = init_parked,
+	.unparked = init_unparked,
+	.stray_begins = stray_begins,
+	.stray_ends = stray_ends,
 	.finished = init_finished,
 	.connection_abandoned = init_connection_abandoned,
 	.pipeline_dropped = init_pipeline_dropped,

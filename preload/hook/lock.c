@@ -93,7 +93,55 @@ EXPORT int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
 	return result;
 }
 
+/* ---- sleeping for long ---- */
+
+/* The calling thread is going to sleep. */
+static bool lock_sleeps(void)
+{
+	if (!waiting_wanted() || !track_parks() || !hook_enter())
+		return false;
+	track_park();
+	hook_leave();
+	return true;
+}
+
+static void lock_woken(void)
+{
+	int saved = errno;
+
+	if (hook_enter()) {
+		track_woken();
+		hook_leave();
+	}
+	errno = saved;
+}
+
+/* What the thread does now may be for another request than before. */
+static bool lock_in_pool(void)
+{
+	return __atomic_load_n(&track_pools, __ATOMIC_RELAXED) && handler_self;
+}
+
+static void lock_goes_on(void)
+{
+	int saved = errno;
+
+	if (hook_enter()) {
+		track_goes_on();
+		hook_leave();
+	}
+	errno = saved;
+}
+
 /* ---- conditions, the GIL's among them ---- */
+
+/* The GIL passes no work on. */
+static bool lock_is_gil(const void *condition)
+{
+	uintptr_t state;
+
+	return python_is_gil(condition, &state);
+}
 
 struct lock_gil {
 	bool is;
@@ -145,7 +193,6 @@ static void lock_condition_done(struct wait *w, struct lock_gil *gil, int result
 	int saved = errno;
 
 	if (!gil->is) {
-		track_blocked();
 		waiting_done_kind(w, WAIT_LOCK, "condition");
 		return;
 	}
@@ -161,13 +208,19 @@ EXPORT int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
 {
 	struct lock_gil gil;
 	struct wait w;
+	bool sleeps;
 	int result;
 
 	waiting_begin(&w);
 	lock_look(&w, condition, &gil);
+	sleeps = !lock_is_gil(condition) && lock_sleeps();
 	result = libc_pthread_cond_wait(condition, mutex);
+	if (sleeps)
+		lock_woken();
 	if (waiting_timed(&w))
 		lock_condition_done(&w, &gil, result);
+	if (lock_in_pool() && !lock_is_gil(condition))
+		lock_goes_on();
 	return result;
 }
 
@@ -176,13 +229,19 @@ EXPORT int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mu
 {
 	struct lock_gil gil;
 	struct wait w;
+	bool sleeps;
 	int result;
 
 	waiting_begin(&w);
 	lock_look(&w, condition, &gil);
+	sleeps = !lock_is_gil(condition) && lock_sleeps();
 	result = libc_pthread_cond_timedwait(condition, mutex, deadline);
+	if (sleeps)
+		lock_woken();
 	if (waiting_timed(&w))
 		lock_condition_done(&w, &gil, result);
+	if (lock_in_pool() && !lock_is_gil(condition))
+		lock_goes_on();
 	return result;
 }
 
@@ -191,54 +250,86 @@ EXPORT int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mu
 {
 	struct lock_gil gil;
 	struct wait w;
+	bool sleeps;
 	int result;
 
 	waiting_begin(&w);
 	lock_look(&w, condition, &gil);
+	sleeps = !lock_is_gil(condition) && lock_sleeps();
 	result = libc_pthread_cond_clockwait(condition, mutex, clock, deadline);
+	if (sleeps)
+		lock_woken();
 	if (waiting_timed(&w))
 		lock_condition_done(&w, &gil, result);
+	if (lock_in_pool() && !lock_is_gil(condition))
+		lock_goes_on();
 	return result;
+}
+
+/* A semaphore whose value is not zero is taken at once. It stands in the first word, since glibc 2.21. */
+static bool lock_is_taken(const sem_t *semaphore)
+{
+	return __atomic_load_n((const uint32_t *)semaphore, __ATOMIC_RELAXED) == 0;
 }
 
 static void lock_semaphore_done(struct wait *w)
 {
 	if (!waiting_timed(w))
 		return;
-	track_blocked();
 	waiting_done_kind(w, WAIT_LOCK, "semaphore");
 }
 
 EXPORT int sem_wait(sem_t *semaphore)
 {
 	struct wait w;
+	bool slept, sleeps;
 	int result;
 
 	waiting_begin(&w);
+	slept = lock_is_taken(semaphore);
+	sleeps = slept && lock_sleeps();
 	result = libc_sem_wait(semaphore);
+	if (sleeps)
+		lock_woken();
 	lock_semaphore_done(&w);
+	if (slept && lock_in_pool())
+		lock_goes_on();
 	return result;
 }
 
 EXPORT int sem_timedwait(sem_t *semaphore, const struct timespec *deadline)
 {
 	struct wait w;
+	bool slept, sleeps;
 	int result;
 
 	waiting_begin(&w);
+	slept = lock_is_taken(semaphore);
+	sleeps = slept && lock_sleeps();
 	result = libc_sem_timedwait(semaphore, deadline);
+	if (sleeps)
+		lock_woken();
 	lock_semaphore_done(&w);
+	if (slept && lock_in_pool())
+		lock_goes_on();
 	return result;
 }
 
 EXPORT int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *deadline)
 {
 	struct wait w;
+	bool slept, sleeps;
 	int result;
 
 	waiting_begin(&w);
+	slept = lock_is_taken(semaphore);
+	sleeps = slept && lock_sleeps();
 	result = libc_sem_clockwait(semaphore, clock, deadline);
+	if (sleeps)
+		lock_woken();
 	lock_semaphore_done(&w);
+	if (slept && lock_in_pool())
+		lock_goes_on();
 	return result;
 }
 

@@ -339,6 +339,12 @@ void sample_list(struct stacks **list, struct stacks *tree)
 		;
 }
 
+static bool sample_empty(const struct stacks *tree)
+{
+	return !tree->n_samples && !tree->lost && !tree->nested && !tree->kernel_lost &&
+	       !tree->waits.count && !tree->waits.lost;
+}
+
 void sample_stop(struct sample_thread *thread, struct stacks **list, struct sample_used *used)
 {
 	struct stacks *target = thread->handler.target;
@@ -349,12 +355,51 @@ void sample_stop(struct sample_thread *thread, struct stacks **list, struct samp
 	sample_clock_leave(thread);
 	__atomic_store_n(&thread->handler.target, NULL, __ATOMIC_RELEASE);
 	kernel_ring_drain(&thread->handler.kernel, target, thread->handler.keys);
-	if (target->n_samples || target->lost || target->nested || target->kernel_lost ||
-	    target->waits.count || target->waits.lost)
+	if (!sample_empty(target))
 		sample_list(list, target);
 	else if (!sample_listed(list, target))
 		sample_put_spare(thread, target);
 	sample_read_end(thread, used);
+}
+
+uint64_t sample_park(struct sample_thread *thread, struct stacks **list)
+{
+	struct stacks *target = thread->handler.target;
+	uint64_t cpu_ns = 0, now = sample_cpu_ns();
+
+	if (!target)
+		return 0;
+	__atomic_store_n(&thread->handler.target, NULL, __ATOMIC_RELEASE);
+	thread->handler.left_running = thread->clock.running;
+	kernel_ring_drain(&thread->handler.kernel, target, thread->handler.keys);
+	if (!sample_empty(target))
+		sample_list(list, target);
+	thread->parked = target;
+	thread->parked_listed = sample_listed(list, target);
+	if (now > thread->cpu_start_ns) {
+		cpu_ns = now - thread->cpu_start_ns;
+		thread->cpu_start_ns = now;
+	}
+	return cpu_ns;
+}
+
+void sample_unpark(struct sample_thread *thread, bool goes_on)
+{
+	struct stacks *target = thread->parked;
+
+	if (!target)
+		return;
+	thread->parked = NULL;
+	if (goes_on) {
+		__atomic_store_n(&thread->handler.target, target, __ATOMIC_RELEASE);
+		thread->handler.left_running = false;
+		/* Its ticks may have stopped it meanwhile. */
+		if (!thread->clock.running)
+			sample_clock_run(thread);
+		return;
+	}
+	if (!thread->parked_listed)
+		sample_put_spare(thread, target);
 }
 
 void *sample_scratch(struct sample_thread *thread)
@@ -417,9 +462,11 @@ void sample_postfork_child(void)
 		stacks_free(tree);
 	}
 	thread->stopped.at_ns = 0;
+	thread->parked = NULL;
 	thread->handler.left_running = false;
 	thread->handler.target = NULL;
 	thread->handler.held = NULL;
+	thread->handler.stray = false;
 	if (thread->held) {
 		thread->held->kept = 0;
 		stacks_reset(thread->held->stacks, thread->tid);

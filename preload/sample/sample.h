@@ -35,6 +35,9 @@ struct sample_thread {
 	} stopped; /* the readings at the end of the thread's last work for a request */
 	uint64_t mark_ns, mark_cpu_ns; /* the last reading of the CPU clock, and when: see wait.h */
 	uint64_t look_ns;              /* see wait_foresee */
+	uint64_t stray_ns, stray_cpu_ns; /* preload/stray.c: when it began */
+	struct stacks *parked;         /* sample_park's; NULL: none */
+	bool parked_listed;
 	struct holder *holder;         /* NULL: no room */
 	uint64_t late_told, foreign_told; /* what of the handler's counts has been reported */
 	void *scratch;            /* see sample_scratch */
@@ -67,6 +70,14 @@ struct sample_used {
 	struct usage usage;
 };
 void sample_stop(struct sample_thread *thread, struct stacks **list, struct sample_used *used);
+
+/*
+ * The thread is about to sleep, and others may take its trees from the list meanwhile: puts its tree
+ * there if there is anything in it, and samples nothing until it is awake. Returns the CPU time since
+ * the start, which counts anew. Then: goes on, or leaves to others what they have taken.
+ */
+uint64_t sample_park(struct sample_thread *thread, struct stacks **list);
+void sample_unpark(struct sample_thread *thread, bool goes_on);
 
 /* Once the target is there: from now on ticks are its. And while it is still there: they are nobody's soon. */
 void sample_clock_run(struct sample_thread *thread);

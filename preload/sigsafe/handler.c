@@ -144,6 +144,8 @@ static void handler_add(struct handler_thread *self, size_t depth, size_t n_nati
 
 	if (self->held && target->n_samples >= HANDLER_HELD_MAX) {
 		target->lost++;
+		if (self->stray && handler_idle)
+			handler_idle(self);
 		return;
 	}
 	if (self->held)

@@ -34,6 +34,7 @@ struct handler_mark {
 struct handler_thread {
 	struct stacks *target;   /* where samples go; NULL: none are wanted. Changed only by the thread itself */
 	struct handler_mark *held; /* HANDLER_HELD_MAX: of each of the target's samples; NULL: not wanted */
+	bool stray;              /* held while it is not known for whom: not for ever */
 	uint64_t *held_waits;     /* WAITS_MAX: the task of each of the target's waits */
 	struct handler_call call; /* the last read of a request's; pc 0: none */
 	bool inside;             /* the thread walks its own stack: handler_here */

@@ -64,6 +64,7 @@ struct request {
 	bool profiled;                  /* decided by `began`; constant afterwards */
 	bool begun;                     /* the `began` callback has returned; atomic */
 	bool head_told;                 /* the `head` callback has been called */
+	const void *reader;             /* names the thread that it began on; never followed */
 	uint64_t serial;                /* number of the request in this process, from 1 */
 
 	uint64_t first_byte_ns;         /* CLOCK_MONOTONIC */

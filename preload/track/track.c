@@ -15,6 +15,7 @@
 #include "preload/track/spin.h"
 
 static const struct track_callbacks *callbacks;
+bool track_pools; /* atomic: a thread has answered what another one read */
 static uint64_t requests_begun; /* atomic */
 static uint32_t requests_open;  /* atomic: of those that are profiled */
 static uint32_t requests_alive; /* atomic: begun and not ended, profiled or not */
@@ -34,8 +35,10 @@ static __thread struct {
 	uint64_t io_ns; /* when the call ended whose bytes are followed, if the hook knows; 0: it does not */
 	int reading; /* the descriptor whose bytes are being followed, plus 1; 0: none, or not received from it */
 	bool several;      /* what is being followed is several requests' */
-	bool polls;        /* it has waited for several descriptors that bring work, as event loops do */
+	bool polls;        /* it has waited for descriptors that bring work, as event loops do */
 	bool blocked;      /* it has waited in a lock since it took up `current` */
+	bool stray;        /* nobody knows for whom it works: maybe for `current`; its sampling is the stray's */
+	bool parked;       /* it waits in a lock: there is no hold on `current` */
 	struct turn *turn; /* not NULL: the thread serves several requests at a time, and `current` stays NULL */
 } self;
 
@@ -96,16 +99,87 @@ static void track_release(struct request *r)
 
 /* ---- the current request of a thread ---- */
 
-static void track_put_down(void)
+/* Awake again, or something is done in a signal handler of the host's meanwhile. */
+static void track_unpark(void)
 {
 	struct request *r = self.current;
+	bool kept;
 
+	if (!self.parked)
+		return;
+	self.parked = false;
+	kept = track_hold(r);
+	if (!self.stray)
+		callbacks->unparked(r, kept);
+	if (kept)
+		return;
+	self.current = NULL;
+	request_unref(r);
+}
+
+static void track_put_down(void)
+{
+	struct request *r;
+
+	track_unpark();
+	r = self.current;
 	if (!r)
 		return;
 	self.current = NULL;
-	callbacks->paused(r);
+	if (!self.stray)
+		callbacks->paused(r);
 	track_drop_hold(r);
 	request_unref(r);
+}
+
+/* ---- threads of pools ---- */
+
+/*
+ * Where a pool's threads take requests over, a thread that has no request, or has slept in a lock
+ * since it did something for one, may work for any. What it writes next tells whose work that was.
+ */
+static void track_stray(void)
+{
+	if (self.turn || self.stray || !callbacks->stray_begins ||
+	    !__atomic_load_n(&track_pools, __ATOMIC_RELAXED))
+		return;
+	if (self.current)
+		callbacks->paused(self.current);
+	self.stray = callbacks->stray_begins();
+	if (self.current && !self.stray)
+		callbacks->resumed(self.current);
+}
+
+/* It shows, or (NULL) will not. */
+static void track_stray_ends(struct request *r)
+{
+	if (!self.stray)
+		return;
+	self.stray = false;
+	callbacks->stray_ends(r, __atomic_load_n(&requests_open, __ATOMIC_RELAXED) > 0);
+}
+
+/* Before what a write of r's did is announced. */
+static void track_answers(struct request *r)
+{
+	if (self.turn || !callbacks->stray_begins || !__atomic_load_n(&r->begun, __ATOMIC_ACQUIRE))
+		return;
+	if (r->reader != &self)
+		__atomic_store_n(&track_pools, true, __ATOMIC_RELAXED);
+	if (self.stray) {
+		track_stray_ends(r);
+		self.stray = callbacks->stray_begins();
+	} else if (self.current == r || r->reader == &self) {
+		return;
+	}
+	if (self.current != r)
+		track_put_down();
+	track_stray();
+	if (!self.stray || self.current || !r->profiled || !track_hold(r))
+		return;
+	/* Maybe it goes on with it. */
+	request_ref(r);
+	self.current = r;
 }
 
 static void track_let_go_of_ended(void)
@@ -201,12 +275,12 @@ static bool track_take_turns(void)
 
 /*
  * The thread goes to wait for new work, or turns to another request, and its own is not done: that
- * is how an event loop is known. (A thread of a pool may have waited in a lock for the other one, and
- * its own be another thread's by now.) True when it is one from now on.
+ * is how an event loop is known. (A thread of a pool may have waited in a lock for the other one, or
+ * taken it from a queue, and its own be another thread's by now.) True when it is one from now on.
  */
 static bool track_look_for_loop(bool waits)
 {
-	if (self.turn || !self.current || (!waits && self.blocked) ||
+	if (self.turn || !self.current || (!waits && (self.blocked || !self.polls)) ||
 	    __atomic_load_n(&self.current->state, __ATOMIC_ACQUIRE) != REQUEST_OPEN)
 		return false;
 	return track_take_turns();
@@ -247,9 +321,14 @@ static void track_tell_head(struct request *r)
 	callbacks->head(r);
 }
 
-/* Takes over one reference to r. */
-static void track_take_up(struct request *r)
+/* Takes over one reference to r. begins: it did so with this call. */
+static void track_take_up(struct request *r, bool begins)
 {
+	if (self.stray) {
+		track_stray_ends(begins ? NULL : r);
+		if (self.current == r)
+			callbacks->resumed(r);
+	}
 	if (self.current == r)
 		track_tell_head(r);
 	if (self.current == r || !__atomic_load_n(&r->begun, __ATOMIC_ACQUIRE) ||
@@ -281,15 +360,19 @@ static void track_take_up(struct request *r)
 /* A request that another thread has ended is no longer ours to work for. */
 static void track_notice_ended(void)
 {
+	track_unpark();
 	if (self.current &&
-	    __atomic_load_n(&self.current->state, __ATOMIC_ACQUIRE) == REQUEST_ENDED)
+	    __atomic_load_n(&self.current->state, __ATOMIC_ACQUIRE) == REQUEST_ENDED) {
 		track_put_down();
+		track_stray();
+	}
 }
 
 static void track_quiet(void)
 {
 	if (self.turn)
 		track_turn_ends(true);
+	track_stray_ends(NULL);
 	track_put_down();
 	track_let_go_of_ended();
 }
@@ -326,6 +409,7 @@ static void track_began(struct request *r)
 	r->serial = __atomic_add_fetch(&requests_begun, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&r->holds, 1, __ATOMIC_RELEASE);
 	__atomic_fetch_add(&requests_alive, 1, __ATOMIC_RELAXED);
+	r->reader = &self;
 	callbacks->began(r);
 	if (r->profiled && self.reading && r->start_ns == r->first_byte_ns)
 		r->arrived_known = arrived_before(self.reading - 1, r->start_ns,
@@ -358,8 +442,10 @@ static void track_ended(struct connection *c, struct request *r)
 	__atomic_fetch_sub(&requests_alive, 1, __ATOMIC_RELAXED);
 	if (r->profiled)
 		__atomic_fetch_sub(&requests_open, 1, __ATOMIC_RELAXED);
-	if (self.current == r)
+	if (self.current == r) {
 		track_put_down();
+		track_stray();
+	}
 	if (self.turn) {
 		request_ref(r);
 		track_turn_event(r, true, false, c != NULL);
@@ -588,10 +674,13 @@ static void track_outbound_io(int fd, slot_value value, const void *bytes, size_
 		track_address(SYS_getsockname, fd, &r->upstream);
 		r->role = REQUEST_PROXY;
 	}
+	/* Sockets of a pool's thread's may be those of whom it worked for before. */
 	if (self.turn)
 		track_turn_event(r, true, true, sent);
+	else if (self.stray)
+		request_unref(r);
 	else
-		track_take_up(r);
+		track_take_up(r, false);
 }
 
 enum track_side track_side(int fd)
@@ -665,12 +754,16 @@ static bool track_begins(const struct connection_events *events, const struct re
 static size_t track_connection_step(struct connection *c, const void *bytes, size_t len,
 				    enum track_bytes what, bool *more)
 {
+	bool sends = what == TRACK_SENT || what == TRACK_SENT_PLAIN;
 	struct connection_events events;
-	struct request *open;
+	struct request *open, *answered;
 	size_t used;
 
 	events.count = events.dropped = events.pushed = 0;
 	events.abandoned = events.more = false;
+	answered = sends ? c->first : NULL;
+	if (answered)
+		request_ref(answered);
 	self.several = !c->streams && connection_several(c);
 	used = track_feed(c, bytes, len, what, &events);
 	self.several = self.several || connection_several(c);
@@ -679,12 +772,16 @@ static size_t track_connection_step(struct connection *c, const void *bytes, siz
 		request_ref(open);
 	spin_unlock(&c->endpoint.lock);
 	track_look_for_pipeline();
+	if (answered)
+		track_answers(answered);
+	request_unref(answered);
 	track_happened(c, &events);
 	if (open && self.turn)
-		track_turn_event(open, !track_begins(&events, open), true,
-				 what == TRACK_SENT || what == TRACK_SENT_PLAIN);
+		track_turn_event(open, !track_begins(&events, open), true, sends);
+	else if (open && self.stray && sends)
+		request_unref(open);
 	else if (open)
-		track_take_up(open);
+		track_take_up(open, track_begins(&events, open));
 	self.several = false;
 	*more = events.more;
 	return used;
@@ -924,6 +1021,8 @@ static bool track_brings_work(int fd)
 	slot_value value = slots_get(fd);
 	const struct connection *c = (const struct connection *)value;
 
+	if (value == SLOT_LISTENER || value == SLOT_EPOLL_SERVING)
+		self.polls = true;
 	if (value == SLOT_LISTENER || value == SLOT_ACCEPTED || value == SLOT_EPOLL_SERVING)
 		return true;
 	if (value < SLOT_POINTER_MIN || c->endpoint.kind != ENDPOINT_CONNECTION)
@@ -933,7 +1032,7 @@ static bool track_brings_work(int fd)
 
 static bool track_has_work(void)
 {
-	return callbacks && (self.current || self.ended || (self.turn && self.turn->running));
+	return callbacks && (self.current || self.ended || self.stray || (self.turn && self.turn->running));
 }
 
 /* Before a look at what a thread waits for. True: it has no request whose wait this could be. */
@@ -961,7 +1060,7 @@ void track_wait_epoll(int epoll_fd)
 
 	if (serves)
 		self.polls = true;
-	if (track_has_work() && (track_is_idle() || serves))
+	if (track_has_work() && ((track_is_idle() && !self.stray) || serves))
 		track_wait_for_work();
 }
 
@@ -980,7 +1079,7 @@ void track_wait_poll(const struct pollfd *fds, size_t count)
 
 	if (!track_has_work())
 		return;
-	idle = track_is_idle();
+	idle = track_is_idle() && !self.stray;
 	for (size_t i = 0; fds && i < count && !idle; i++) {
 		idle = fds[i].fd >= 0 && track_brings_work(fds[i].fd);
 		peer = peer || (fds[i].fd >= 0 && track_waits_for_peer(fds[i].fd));
@@ -995,7 +1094,7 @@ void track_wait_select(int count, const fd_set *read_set, const fd_set *write_se
 
 	if (!track_has_work())
 		return;
-	idle = track_is_idle();
+	idle = track_is_idle() && !self.stray;
 	for (int fd = 0; fd < count && fd < FD_SETSIZE && !idle; fd++) {
 		if (!((read_set && FD_ISSET(fd, read_set)) ||
 		      (write_set && FD_ISSET(fd, write_set))))
@@ -1007,9 +1106,30 @@ void track_wait_select(int count, const fd_set *read_set, const fd_set *write_se
 		track_wait_for_work();
 }
 
-void track_blocked(void)
+bool track_parks(void)
 {
+	return self.current && !self.parked && callbacks->parked;
+}
+
+void track_park(void)
+{
+	struct request *r = self.current;
+
 	self.blocked = true;
+	if (!self.stray)
+		callbacks->parked(r);
+	self.parked = true;
+	track_drop_hold(r);
+}
+
+void track_woken(void)
+{
+	track_unpark();
+}
+
+void track_goes_on(void)
+{
+	track_stray();
 }
 
 bool track_in_turns(void)
@@ -1054,6 +1174,7 @@ unsigned track_postfork_child(void)
 	unsigned lost = self.current != NULL;
 
 	self.current = self.ended = NULL;
+	self.parked = self.stray = false;
 	self.turn = NULL; /* its events are the parent's */
 	self.tid = 0;
 	requests_open = requests_alive = 0;

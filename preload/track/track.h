@@ -31,9 +31,19 @@ struct track_callbacks {
 	/* The calling thread works for it from now on / no more. Only if r->profiled. */
 	void (*resumed)(struct request *r);
 	void (*paused)(struct request *r);
+	/* It is about to sleep in a lock: what it did for r is put down whole, since others may finish r
+	 * meanwhile. Then: it goes on with r, or (kept false) r is finished and not to be touched. */
+	void (*parked)(struct request *r);
+	void (*unparked)(struct request *r, bool kept);
 	/* It has ended, no thread works for it any more, and this is a quiet moment: its facts are final.
 	 * Once per request, last. On the thread that let it go. */
 	void (*finished)(struct request *r);
+	/*
+	 * For a thread of a pool, that works for it is not known whom: begins (false: it cannot, ask again),
+	 * and ends when that shows, or with NULL. wanted: it may have been some request's. NULL: not wanted.
+	 */
+	bool (*stray_begins)(void);
+	void (*stray_ends)(struct request *r, bool wanted);
 	void (*connection_abandoned)(void);
 	void (*pipeline_dropped)(unsigned requests);
 	void (*pushed)(unsigned responses); /* that nobody asked for (HTTP/2) */
@@ -111,8 +121,17 @@ void track_wait_select(int count, const fd_set *read_set, const fd_set *write_se
 void track_epoll_added(int epoll_fd, int fd);
 /* The host changed what it waits for on fd. */
 void track_epoll_changed(int fd);
-/* The calling thread waits for a lock, semaphore or condition while it works for a request. */
-void track_blocked(void);
+/*
+ * The calling thread is about to sleep until a semaphore or a condition wakes it, and has been woken:
+ * a thread of a pool may sleep so when its request has long been another's work, and must not keep
+ * it from being finished. track_parks: is there anything to do? Else neither is to be called.
+ */
+bool track_parks(void);
+void track_park(void);
+void track_woken(void);
+/* Is the process one in which pools of threads take requests over? Then after what woke the thread has been told of: */
+extern bool track_pools;
+void track_goes_on(void);
 /* Does the calling thread serve several requests at a time? */
 bool track_in_turns(void);
 /* After a wait. Cheap on threads that serve one request at a time. */

@@ -5,7 +5,7 @@ GET /rK/ANYTHING burns a millisecond and a half in route_K and answers "route=K 
 Where routes are coroutines, K % 4 says how: 0 at once; 1 half, a pause, half; 2 a pause, then all;
 3 half, another turn of the loop, half in a coroutine of its own.
 
-    burning.py tornado|aiohttp PORT
+    burning.py tornado|aiohttp|werkzeug PORT
     module names: application (WSGI), asgi, starlette_sync (routes in starlette's thread pool),
     executor (WSGI that hands each request to a ThreadPoolExecutor)
 """
@@ -172,6 +172,12 @@ def main_aiohttp(port):
     app = web.Application()
     app.router.add_get("/{rest:.*}", handler)
     web.run_app(app, host="127.0.0.1", port=port, access_log=None, print=None)
+
+
+def main_werkzeug(port):
+    from werkzeug.serving import run_simple
+
+    run_simple("127.0.0.1", port, application, threaded=True)
 
 
 if __name__ == "__main__":

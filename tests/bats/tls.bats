@@ -216,14 +216,13 @@ puma_echo() { puma_tls echo.ru "$@"; }
 
 @test "puma, which keeps OpenSSL off the sockets, answers the same" {
 	requires puma
-	# When a body is late, puma's threads sleep for ever with a request that others go on with.
-	LATE=@ tls_agrees puma_echo
+	tls_agrees puma_echo
 }
 
 @test "puma: one profile a request" {
 	requires puma
 	puma_tls routes.ru "${preload[@]}"
-	# (Work that a pool thread does before its first read or write is in the rest: reqprof(7), Hand-over.)
+	# (Not all that a pool's thread does for what another one has read is found.)
 	CHECK="--unnamed --no-cpu" serves_each server 200 4 --tls --keep-alive
 	none_unseen
 }

@@ -586,6 +586,165 @@ static void pipelined_requests_are_one_thread_s_work_in_their_order(void)
 	start_with_turns(false);
 }
 
+/* ---- threads of pools ---- */
+
+static void parked(struct request *r)
+{
+	note("parked", r);
+}
+static void unparked(struct request *r, bool kept)
+{
+	note(kept ? "unparked" : "lost", r);
+}
+static bool stray_begins(void)
+{
+	strncat(happened, "stray; ", LOG_MAX - strlen(happened) - 1);
+	return true;
+}
+static void stray_ends(struct request *r, bool wanted)
+{
+	(void)wanted;
+	if (r)
+		note("stray was for", r);
+	else
+		strncat(happened, "stray was nobody's; ", LOG_MAX - strlen(happened) - 1);
+}
+
+static void start_with_pools(void)
+{
+	static struct track_callbacks with;
+
+	with = callbacks;
+	with.parked = parked;
+	with.unparked = unparked;
+	with.stray_begins = stray_begins;
+	with.stray_ends = stray_ends;
+	track_start(&with);
+}
+
+static void stop_pools(void)
+{
+	track_thread_ends();
+	track_pools = false;
+	track_start(&callbacks);
+}
+
+static void *answers_it(void *unused)
+{
+	out(RESPONSE);
+	track_thread_ends();
+	return unused;
+}
+
+static void who_sleeps_in_a_lock_does_not_keep_a_request(void)
+{
+	start_with_pools();
+	connect_pair();
+	in("GET /a HTTP/1.1\r\n\r\n");
+	CHECK(track_parks());
+	track_park();
+	CHECK(!track_parks());
+	track_woken();
+	CHECK(track_current() != NULL);
+	CHECK_STR(happened, "began; resumed /a; parked /a; unparked /a; ");
+	track_park();
+	happened[0] = '\0';
+	on_another_thread(answers_it, NULL);
+	CHECK(strstr(happened, "finished /a; ") != NULL);
+	happened[0] = '\0';
+	track_woken();
+	CHECK_STR(happened, "lost /a; ");
+	CHECK(track_current() == NULL);
+	/* The process ends, or something is read in a signal handler, while it sleeps. */
+	in("GET /b HTTP/1.1\r\n\r\n");
+	track_park();
+	happened[0] = '\0';
+	out(RESPONSE);
+	CHECK(strstr(happened, "unparked /b; ") != NULL && strstr(happened, "finished /b; ") != NULL);
+	close_server();
+	close_all();
+	stop_pools();
+}
+
+/* Twice: where pools take requests over is known from the first time. */
+static void *two_are_answered(void *unused)
+{
+	out(RESPONSE);
+	CHECK_STR(happened, "stray; finished /a; ");
+	happened[0] = '\0';
+	in("GET /b HTTP/1.1\r\n\r\n");
+	CHECK_STR(happened, "began; stray was nobody's; resumed /b; ");
+	track_park();
+	track_woken();
+	track_goes_on();
+	CHECK_STR(happened, "began; stray was nobody's; resumed /b; parked /b; unparked /b; paused /b; stray; ");
+	happened[0] = '\0';
+	out("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+	CHECK_STR(happened, "stray was for /b; stray; ");
+	CHECK_STR(request_facts(track_current())->path, "/b");
+	out("ok");
+	CHECK(strstr(happened, "stray was for /b; stray; stray was for /b; ") != NULL);
+	CHECK(strstr(happened, "finished /b; ") != NULL);
+	CHECK(track_current() == NULL);
+	happened[0] = '\0';
+	track_wait_accept();
+	CHECK_STR(happened, "stray was nobody's; ");
+	return unused;
+}
+
+static void what_a_pools_thread_writes_tells_whose_work_that_was(void)
+{
+	start_with_pools();
+	connect_pair();
+	in("GET /a HTTP/1.1\r\n\r\n");
+	track_park();
+	happened[0] = '\0';
+	on_another_thread(two_are_answered, NULL);
+	CHECK(track_pools);
+	track_woken();
+	close_server();
+	close_all();
+	stop_pools();
+}
+
+static void *takes_the_next_from_a_queue(void *second)
+{
+	int fd = *(int *)second;
+
+	/* The client is gone, nothing more can be written, and the pool's thread sees no call that fails. */
+	out("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+	happened[0] = '\0';
+	track_sent(fd, RESPONSE, strlen(RESPONSE));
+	CHECK(strstr(happened, "stray was for /second; ") != NULL);
+	CHECK(!track_in_turns());
+	track_thread_ends();
+	return NULL;
+}
+
+static void a_pools_thread_that_turns_to_another_request_is_no_event_loop(void)
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	int other = socket(AF_INET, SOCK_STREAM, 0), second;
+
+	start_with_turns(true);
+	start_with_pools();
+	connect_pair();
+	getsockname(listener, (struct sockaddr *)&a, &len);
+	CHECK(connect(other, (struct sockaddr *)&a, sizeof(a)) == 0);
+	second = accept(listener, NULL, NULL);
+	track_accepted(listener, second);
+	in("GET /first HTTP/1.1\r\n\r\n");
+	track_received(second, "GET /second HTTP/1.1\r\n\r\n", 24);
+	on_another_thread(takes_the_next_from_a_queue, &second);
+	close_server();
+	track_closed(track_closing(second));
+	close(second);
+	close(other);
+	close_all();
+	stop_pools();
+}
+
 static int pooled;
 
 /* Takes the connection from a pool, to which the first request's thread has given it back. */
@@ -785,6 +944,9 @@ int main(void)
 		TAP_TEST(an_event_loops_turn_does_not_mix_up_upstreams),
 		TAP_TEST(pipelined_requests_make_a_thread_that_polls_a_loop),
 		TAP_TEST(pipelined_requests_are_one_thread_s_work_in_their_order),
+		TAP_TEST(who_sleeps_in_a_lock_does_not_keep_a_request),
+		TAP_TEST(what_a_pools_thread_writes_tells_whose_work_that_was),
+		TAP_TEST(a_pools_thread_that_turns_to_another_request_is_no_event_loop),
 		TAP_TEST(another_thread_makes_a_pooled_connection_its_requests),
 		TAP_TEST(asking_another_service_makes_no_proxy),
 		TAP_TEST(a_duplicate_keeps_the_connection_open),

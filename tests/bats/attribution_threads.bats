@@ -1,0 +1,35 @@
+# Threads and processes that serve one request at a time: all that they do for it is in its profile, none of
+# another's. (--least: a busy machine does not deliver every tick.)
+load helpers
+load attribution
+
+setup() {
+	requires perf
+	use_profiles
+	port=$(free_port)
+	preload+=("PYTHONPATH=$TESTS/apps")
+}
+
+@test "gunicorn with processes" {
+	requires gunicorn
+	spawn server "${preload[@]}" gunicorn -w 3 -b "127.0.0.1:$port" burning:application
+	attributed server close,slow,abort --least 0.6 --certain
+}
+
+@test "gunicorn with threads, which take turns at connections that are kept alive" {
+	requires gunicorn
+	spawn server "${preload[@]}" gunicorn -k gthread --threads 8 -b "127.0.0.1:$port" burning:application
+	attributed server close,keep,slow,abort --least 0.6
+}
+
+@test "uwsgi with processes and threads" {
+	requires uwsgi
+	spawn server "${preload[@]}" uwsgi --plugins python3 --http-socket "127.0.0.1:$port" --master \
+		--processes 2 --threads 4 --module burning:application --die-on-term --disable-logging
+	attributed server close,slow,abort --least 0.6 --certain
+}
+
+@test "werkzeug's server with a thread for each request" {
+	spawn server "${preload[@]}" "$PYTHON" "$TESTS/apps/burning.py" werkzeug "$port"
+	attributed server close,slow,abort --least 0.6 --certain
+}
