@@ -79,6 +79,17 @@ decided() {
 	is "" "$(find "$profiles" -name '.reqprof-*')" "temporary files:"
 }
 
+# Not every kernel has quotas, so a filter answers for one. The server itself sends; it does not write.
+@test "a quota is used up (EDQUOT): counted, with the reason, and nothing half written is left" {
+	spawn server "$PROGRAMS/deny_syscall" 1 122 "${preload[@]}" "$PROGRAMS/threaded_server" "$port" accept 2
+	server_up server "$port"
+	answers 10
+	retry decided 10
+	status | jq -e '.totals.files_written == 0 and .totals.files_failed == 10 and
+		.file_error.errno == 122 and (.file_error.advice | test("space"))'
+	is "" "$(find "$profiles" -name '.reqprof-*' -o -name '*.pprof')" "left behind:"
+}
+
 @test "the directory is removed while the server runs: it is made again, with a control page" {
 	serve REQPROF_MAX_FILES=5
 	answers 3
