@@ -112,8 +112,7 @@ static void take_value(struct hpack *h, const char *bytes, size_t len)
 	}
 }
 
-/* A piece of the value that goes into the table, too. */
-static bool add_value(struct hpack *h, const char *bytes, size_t len)
+static bool add_piece(struct hpack *h, const char *bytes, size_t len)
 {
 	bool kept = true;
 	size_t wanted = len;
@@ -126,6 +125,21 @@ static bool add_value(struct hpack *h, const char *bytes, size_t len)
 	if (h->name != HPACK_OTHER && h->name != HPACK_STATUS)
 		kept = hpack_table_keep(&h->table, bytes, wanted);
 	return kept;
+}
+
+/*
+ * Of the value, what goes into the table, too. Where that may be larger than its memory, whether there is
+ * room depends on what has been dropped so far: byte by byte, for it must not depend on the pieces.
+ */
+static bool add_value(struct hpack *h, const char *bytes, size_t len)
+{
+	const struct hpack_table *t = &h->table;
+	size_t step = t->text && t->limit > t->max_text ? 1 : len;
+
+	for (size_t at = 0; at < len; at += step)
+		if (!add_piece(h, bytes + at, step))
+			return false;
+	return true;
 }
 
 static uint16_t parse_status(const char *text, size_t len)

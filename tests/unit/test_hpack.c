@@ -301,6 +301,28 @@ static void memory_that_does_not_suffice_is_the_end(void)
 /* ---- Huffman ---- */
 
 /* Each byte by itself, from RFC 7541 Appendix B; its padding; and all of them in one string. */
+/*
+ * The first entry's text and the beginning of the second one do not fit together; that it has to go for the
+ * second is known only further on.
+ */
+static void room_for_a_value_does_not_depend_on_the_pieces(void)
+{
+	static const char limit_120[] = "3f59";
+	static const char path_of_20[] = "4414"
+					 "2f616161616161616161616161616161616161"
+					 "61";
+	static const char path_of_27[] = "441b"
+					 "2f616161616161616161616161616161616161"
+					 "6161616161616161";
+
+	for (size_t step = 1; step < 40; step++) {
+		hpack_start(&decoder, entries, 2, kept, 32);
+		CHECK(decodes_in(limit_120, step));
+		CHECK(decodes_in(path_of_20, step));
+		CHECK(!decodes_in(path_of_27, step));
+	}
+}
+
 static void every_huffman_code_is_known(void)
 {
 	static const struct {
@@ -572,6 +594,7 @@ int main(void)
 		TAP_TEST(what_is_no_hpack_is_refused_for_good),
 		TAP_TEST(a_block_that_ends_in_a_field_is_noticed),
 		TAP_TEST(memory_that_does_not_suffice_is_the_end),
+		TAP_TEST(room_for_a_value_does_not_depend_on_the_pieces),
 		TAP_TEST(every_huffman_code_is_known),
 		TAP_TEST(huffman_needs_no_more_room_than_it_is_given),
 		TAP_TEST(the_table_is_followed_entry_for_entry),
