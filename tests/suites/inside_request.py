@@ -1,6 +1,8 @@
-"""Runs one of CPython's regression tests with every test case inside an HTTP request.
+"""Runs a module of unittest cases with every test case inside an HTTP request.
 
     inside_request.py MODULE RESULTS     e.g. test_socket /tmp/results
+
+MODULE is one of CPython's regression tests, or with a dot in it any other module.
 
 The process has a connection to itself, on which a POST with a body that never ends has begun. A byte
 of the body is read before each test case, so that a profiler that follows requests takes the case
@@ -130,7 +132,7 @@ def main():
     faulthandler.dump_traceback_later(int(os.environ.get("SUITE_SECONDS", "600")), exit=True)
     os.chdir(tempfile.mkdtemp())
     request = Request()
-    suite = unittest.defaultTestLoader.loadTestsFromName("test." + module)
+    suite = unittest.defaultTestLoader.loadTestsFromName(module if "." in module else "test." + module)
     suite = cases(suite, os.environ.get("SUITE_EXCLUDED", "").split())
     outcomes = Outcomes(request, results)
     suite.run(outcomes)
