@@ -1021,8 +1021,6 @@ static bool track_brings_work(int fd)
 	slot_value value = slots_get(fd);
 	const struct connection *c = (const struct connection *)value;
 
-	if (value == SLOT_LISTENER || value == SLOT_EPOLL_SERVING)
-		self.polls = true;
 	if (value == SLOT_LISTENER || value == SLOT_ACCEPTED || value == SLOT_EPOLL_SERVING)
 		return true;
 	if (value < SLOT_POINTER_MIN || c->endpoint.kind != ENDPOINT_CONNECTION)
@@ -1073,6 +1071,26 @@ static bool track_waits_for_peer(int fd)
 	       (value >= SLOT_POINTER_MIN && ((struct endpoint *)value)->kind == ENDPOINT_OUTBOUND);
 }
 
+/* Event loops wait for several descriptors, or for one that stands for several: for new ones, and for those they have. */
+static void track_wait_among(bool several)
+{
+	if (!several && !self.turn) {
+		track_quiet();
+		return;
+	}
+	self.polls = self.polls || several;
+	track_wait_for_work();
+}
+
+static bool track_waits_for_several(int count, const fd_set *read_set, const fd_set *write_set)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < count && fd < FD_SETSIZE && n < 2; fd++)
+		n += (read_set && FD_ISSET(fd, read_set)) || (write_set && FD_ISSET(fd, write_set));
+	return n > 1;
+}
+
 void track_wait_poll(const struct pollfd *fds, size_t count)
 {
 	bool idle, peer = false;
@@ -1085,7 +1103,7 @@ void track_wait_poll(const struct pollfd *fds, size_t count)
 		peer = peer || (fds[i].fd >= 0 && track_waits_for_peer(fds[i].fd));
 	}
 	if (idle || (self.turn && !peer))
-		track_wait_for_work();
+		track_wait_among(count > 1 || (fds && count == 1 && slots_get(fds[0].fd) == SLOT_EPOLL_SERVING));
 }
 
 void track_wait_select(int count, const fd_set *read_set, const fd_set *write_set)
@@ -1103,7 +1121,7 @@ void track_wait_select(int count, const fd_set *read_set, const fd_set *write_se
 		peer = peer || track_waits_for_peer(fd);
 	}
 	if (idle || (self.turn && !peer))
-		track_wait_for_work();
+		track_wait_among(track_waits_for_several(count, read_set, write_set));
 }
 
 bool track_parks(void)

@@ -222,8 +222,7 @@ puma_echo() { puma_tls echo.ru "$@"; }
 @test "puma: one profile a request" {
 	requires puma
 	puma_tls routes.ru "${preload[@]}"
-	# (Not all that a pool's thread does for what another one has read is found.)
-	CHECK="--unnamed --no-cpu" serves_each server 200 4 --tls --keep-alive
+	CHECK=--unnamed serves_each server 200 4 --tls --keep-alive
 	none_unseen
 }
 

@@ -707,6 +707,38 @@ static void what_a_pools_thread_writes_tells_whose_work_that_was(void)
 	stop_pools();
 }
 
+/* A connection that others will be told to wait for, waited for a moment. */
+static void who_waits_for_one_client_is_no_event_loop(void)
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	int other = socket(AF_INET, SOCK_STREAM, 0), second;
+	struct pollfd fds[2] = { { .events = POLLIN }, { .events = POLLIN } };
+
+	start_with_turns(true);
+	connect_pair();
+	getsockname(listener, (struct sockaddr *)&a, &len);
+	CHECK(connect(other, (struct sockaddr *)&a, sizeof(a)) == 0);
+	second = accept(listener, NULL, NULL);
+	track_accepted(listener, second);
+	in("GET /first HTTP/1.1\r\n\r\n");
+	fds[0].fd = second;
+	fds[1].fd = listener;
+	track_wait_poll(fds, 1);
+	CHECK(!track_in_turns() && track_current() == NULL);
+	out("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+	CHECK(track_current() != NULL);
+	track_wait_poll(fds, 2);
+	CHECK(track_in_turns());
+	track_thread_ends();
+	close_server();
+	track_closed(track_closing(second));
+	close(second);
+	close(other);
+	close_all();
+	start_with_turns(false);
+}
+
 static void *takes_the_next_from_a_queue(void *second)
 {
 	int fd = *(int *)second;
@@ -946,6 +978,7 @@ int main(void)
 		TAP_TEST(pipelined_requests_are_one_thread_s_work_in_their_order),
 		TAP_TEST(who_sleeps_in_a_lock_does_not_keep_a_request),
 		TAP_TEST(what_a_pools_thread_writes_tells_whose_work_that_was),
+		TAP_TEST(who_waits_for_one_client_is_no_event_loop),
 		TAP_TEST(a_pools_thread_that_turns_to_another_request_is_no_event_loop),
 		TAP_TEST(another_thread_makes_a_pooled_connection_its_requests),
 		TAP_TEST(asking_another_service_makes_no_proxy),
