@@ -11,7 +11,10 @@ attributed() {
 	shift 2
 	server_up "$name" "$port"
 	said=$("$PYTHON" "$TESTS/clients/attribution.py" load --port "$port" --out "$sent" \
-		--requests "$count" --manners "$manners")
+		--requests "$count" --manners "$manners") || {
+		echo "$said" >&2
+		return 1
+	}
 	is "$count" "$said"
 	retry has_profiles "$count"
 	if [ "${PERF_MAP:-}" = 1 ]; then

@@ -2,6 +2,8 @@
 # another's. (--least: a busy machine does not deliver every tick.)
 load helpers
 load attribution
+load serves
+load apaches
 
 setup() {
 	requires perf
@@ -32,4 +34,23 @@ setup() {
 @test "werkzeug's server with a thread for each request" {
 	spawn server "${preload[@]}" "$PYTHON" "$TESTS/apps/burning.py" werkzeug "$port"
 	attributed server close,slow,abort --least 0.6 --certain
+}
+
+# burns_under MPM MANNERS
+burns_under() {
+	requires apache2
+	has_module mod_wsgi
+	apache_readable
+	install -m 0644 -t "$BATS_TEST_TMPDIR/apps" "$TESTS/apps/burning.py"
+	spawn_apache "$1" "$(wsgi burning.py 'WSGIApplicationGroup %{GLOBAL}')" "${preload[@]}"
+	SIGNAL=KILL attributed apache "$2" --least 0.6
+}
+
+@test "apache's worker threads with mod_wsgi" {
+	burns_under worker close,keep,slow,abort,pipeline
+}
+
+@test "apache's event threads with mod_wsgi" {
+	# (It closes connections that are kept alive when all its threads are busy.)
+	burns_under event close,slow,abort
 }
