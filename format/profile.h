@@ -41,7 +41,7 @@
  *           The kernel's have the mapping PROFILE_KERNEL_MAPPING, whose build id is that of the boot: the
  *           kernel's functions lie elsewhere after each;
  *   Python: mapping 0, address 0, one line: function (name = qualified name, system_name = code
- *           name, left out where it is the same, filename, start_line = first line) and the line being run;
+ *           name, left out where it is what follows the last dot of the name, filename, start_line = first line) and the line being run;
  *   pseudo: mapping 0, one line with a function named in square brackets, no file.
  * A native location directly below (rootward of) a Python location is the frame of the CPython eval
  * loop that ran the Python frames above it, up to the next native location: "mixed" views drop it.
@@ -179,6 +179,8 @@ enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, P
 
 /* ---- writing: library and tests. No allocation, no locale, no stdio; safe in any thread. ---- */
 
+enum { PROFILE_LOCATIONS_MAX = 512 }; /* of a sample */
+
 /* Takes len bytes; 0, or -errno to stop the writer (it remembers the first error). */
 typedef int (*profile_sink)(void *arg, const void *bytes, size_t len);
 
@@ -191,6 +193,7 @@ struct profile_writer {
 	size_t texts_len, texts_used;
 	uint32_t strings, functions, locations, mappings; /* how many were written */
 	uint8_t buffer[4096];
+	uint8_t ids[5 * PROFILE_LOCATIONS_MAX]; /* of a sample's locations */
 	size_t buffered;
 	uint64_t sum, sum_bytes;
 	struct profile_table {
@@ -234,6 +237,7 @@ uint32_t profile_write_string(struct profile_writer *w, const char *bytes, size_
 uint32_t profile_write_mapping(struct profile_writer *w, uint64_t start, uint64_t limit,
 			       uint64_t file_offset, struct profile_text path,
 			       const uint8_t *build_id, size_t build_id_len);
+/* system_name: see above where it is left out. */
 uint32_t profile_write_function(struct profile_writer *w, struct profile_text name,
 				struct profile_text system_name, struct profile_text filename,
 				int64_t start_line);
@@ -241,7 +245,7 @@ uint32_t profile_write_function(struct profile_writer *w, struct profile_text na
 uint32_t profile_write_native_location(struct profile_writer *w, uint32_t mapping,
 				       uint64_t address);
 uint32_t profile_write_line_location(struct profile_writer *w, uint32_t function, int64_t line);
-/* locations: leaf first, at most 512. labels: at most 16. */
+/* locations: leaf first, at most PROFILE_LOCATIONS_MAX. labels: at most 16. */
 int profile_write_sample(struct profile_writer *w, const uint32_t *locations, size_t n_locations,
 			 const int64_t values[PROFILE_VALUES], const struct profile_label *labels,
 			 size_t n_labels);
@@ -333,6 +337,8 @@ void profile_free(struct profile_in *p);
 const struct profile_location_in *profile_location(const struct profile_in *p, uint64_t id);
 const struct profile_function_in *profile_function(const struct profile_in *p, uint64_t id);
 const struct profile_mapping_in *profile_mapping(const struct profile_in *p, uint64_t id);
+/* What follows the last dot of a function's name: the code's own name where the file tells none. */
+const char *profile_code_name(const char *name);
 /* Value of comment KEY, percent-decoded into buf (NUL-terminated, cut at size): its full length, or -1 when absent. */
 long profile_fact(const struct profile_in *p, const char *key, char *buf, size_t size);
 

@@ -44,6 +44,13 @@ const struct profile_mapping_in *profile_mapping(const struct profile_in *p, uin
 	return find_id(p->mappings, p->n_mappings, sizeof(*p->mappings), id);
 }
 
+const char *profile_code_name(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot && dot[1] ? dot + 1 : name;
+}
+
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')

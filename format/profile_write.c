@@ -24,8 +24,9 @@ enum {
 	WIRE_VARINT = 0,
 	WIRE_BYTES = 2,
 
-	MAX_LOCATIONS = 512,
+	MAX_LOCATIONS = PROFILE_LOCATIONS_MAX,
 	MAX_LABELS = 16,
+	VARINT_MAX = 10, /* bytes of 64 bits */
 };
 
 struct string_slot {
@@ -104,41 +105,58 @@ static size_t varint_len(uint64_t value)
 	return ((64 - (unsigned)__builtin_clzll(value | 1)) * 9 + 64) / 64;
 }
 
+static uint8_t *encode(uint8_t *at, uint64_t value)
+{
+	for (; value >= 0x80; value >>= 7)
+		*at++ = (uint8_t)value | 0x80;
+	*at++ = (uint8_t)value;
+	return at;
+}
+
+/* Two numbers fit, and the buffer is not full afterwards. */
+static bool has_room(const struct profile_writer *w)
+{
+	return sizeof(w->buffer) - w->buffered > 2 * VARINT_MAX;
+}
+
 static void put_varint(struct profile_writer *w, uint64_t value)
 {
+	if (has_room(w)) {
+		w->buffered = (size_t)(encode(w->buffer + w->buffered, value) - w->buffer);
+		return;
+	}
 	for (; value >= 0x80; value >>= 7)
 		put_byte(w, (uint8_t)value | 0x80);
 	put_byte(w, (uint8_t)value);
 }
 
-/* Ids of locations, most of a file's numbers: straight into the buffer while they fit. */
-static void put_ids(struct profile_writer *w, const uint32_t *ids, size_t n)
+/*
+ * Ids of locations, most of a file's numbers: made first, since their length stands before them.
+ * Their length; 0 when there are none, or one of them is no id.
+ */
+static size_t make_ids(struct profile_writer *w, const uint32_t *ids, size_t n)
 {
-	enum { ID_MAX = 5 };
+	uint8_t *at = w->ids;
 
-	for (size_t i = 0; i < n;) {
-		size_t room = (sizeof(w->buffer) - w->buffered - 1) / ID_MAX;
-		size_t end = n - i < room ? n : i + room;
-		uint8_t *at = w->buffer + w->buffered;
-
-		if (!room)
-			put_varint(w, ids[i++]);
-		for (; i < end; i++) {
-			uint32_t id = ids[i];
-
-			for (; id >= 0x80; id >>= 7)
-				*at++ = (uint8_t)id | 0x80;
-			*at++ = (uint8_t)id;
-		}
-		if (room)
-			w->buffered = (size_t)(at - w->buffer);
+	for (size_t i = 0; i < n; i++) {
+		if (!ids[i])
+			return 0;
+		at = encode(at, ids[i]);
 	}
+	return (size_t)(at - w->ids);
 }
 
 /* All field numbers are below 16: a key is one byte. */
-static void put_key(struct profile_writer *w, unsigned field, unsigned wire)
+static void put_field(struct profile_writer *w, unsigned field, unsigned wire, uint64_t value)
 {
-	put_varint(w, field << 3 | wire);
+	if (has_room(w)) {
+		w->buffer[w->buffered] = (uint8_t)(field << 3 | wire);
+		w->buffered =
+			(size_t)(encode(w->buffer + w->buffered + 1, value) - w->buffer);
+		return;
+	}
+	put_byte(w, (uint8_t)(field << 3 | wire));
+	put_varint(w, value);
 }
 
 /* proto3 leaves zeros out. */
@@ -149,16 +167,13 @@ static size_t number_len(uint64_t value)
 
 static void put_number(struct profile_writer *w, unsigned field, uint64_t value)
 {
-	if (!value)
-		return;
-	put_key(w, field, WIRE_VARINT);
-	put_varint(w, value);
+	if (value)
+		put_field(w, field, WIRE_VARINT, value);
 }
 
 static void put_bytes_head(struct profile_writer *w, unsigned field, size_t len)
 {
-	put_key(w, field, WIRE_BYTES);
-	put_varint(w, len);
+	put_field(w, field, WIRE_BYTES, len);
 }
 
 /* ---- strings ---- */
@@ -459,13 +474,30 @@ uint32_t profile_write_named_mapping(struct profile_writer *w, struct profile_te
 	return write_mapping(w, 0, 0, 0, path, build_id, build_id_len, true);
 }
 
+/*
+ * Can a reader tell it from the name? When both are the same it must: go tool pprof takes two equal
+ * names for a C++ name and strips it: <lambda> would come out empty.
+ */
+static bool is_implied(struct profile_text name, struct profile_text system_name)
+{
+	size_t before = name.len - system_name.len;
+
+	if (!system_name.len || system_name.len > name.len ||
+	    memcmp(name.bytes + before, system_name.bytes, system_name.len) != 0)
+		return false;
+	return !before || (name.bytes[before - 1] == '.' &&
+			   !memchr(system_name.bytes, '.', system_name.len));
+}
+
 uint32_t profile_write_function(struct profile_writer *w, struct profile_text name,
 				struct profile_text system_name, struct profile_text filename,
 				int64_t start_line)
 {
 	struct function_slot new = {
 		.name = profile_write_string(w, name.bytes, name.len),
-		.system_name = profile_write_string(w, system_name.bytes, system_name.len),
+		.system_name = is_implied(name, system_name) ?
+				       0 :
+				       profile_write_string(w, system_name.bytes, system_name.len),
 		.filename = profile_write_string(w, filename.bytes, filename.len),
 		.start_line = start_line,
 	};
@@ -474,12 +506,6 @@ uint32_t profile_write_function(struct profile_writer *w, struct profile_text na
 
 	if (w->error)
 		return 0;
-	/*
-	 * go tool pprof takes two equal names for a C++ name and strips it: <lambda> would come out
-	 * empty.
-	 */
-	if (new.system_name == new.name)
-		new.system_name = 0;
 	i = hash_words((uint64_t) new.name << 32 | new.filename,
 		       (uint64_t) new.system_name << 32 ^ (uint64_t)start_line);
 	for (i &= mask; slots[i].id; i = (i + 1) & mask) {
@@ -616,17 +642,15 @@ int profile_write_sample(struct profile_writer *w, const uint32_t *locations, si
 			 const int64_t values[PROFILE_VALUES], const struct profile_label *labels,
 			 size_t n_labels)
 {
-	size_t locations_len = 0, values_len = 0, labels_len = 0;
+	size_t locations_len, values_len = 0, labels_len = 0;
 
 	if (w->error)
 		return w->error;
 	if (n_locations > MAX_LOCATIONS || n_labels > MAX_LABELS)
 		return fail(w, -EINVAL);
-	for (size_t i = 0; i < n_locations; i++) {
-		if (!locations[i])
-			return fail(w, -EINVAL);
-		locations_len += varint_len(locations[i]);
-	}
+	locations_len = make_ids(w, locations, n_locations);
+	if (n_locations && !locations_len)
+		return fail(w, -EINVAL);
 	for (size_t i = 0; i < PROFILE_VALUES; i++)
 		values_len += varint_len((uint64_t)values[i]);
 	for (size_t i = 0; i < n_labels; i++) {
@@ -638,7 +662,7 @@ int profile_write_sample(struct profile_writer *w, const uint32_t *locations, si
 		       1 + varint_len(locations_len) + locations_len + 1 + varint_len(values_len) +
 			       values_len + labels_len);
 	put_bytes_head(w, 1, locations_len);
-	put_ids(w, locations, n_locations);
+	put(w, w->ids, locations_len);
 	put_bytes_head(w, 2, values_len);
 	for (size_t i = 0; i < PROFILE_VALUES; i++)
 		put_varint(w, (uint64_t)values[i]);

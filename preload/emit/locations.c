@@ -29,7 +29,8 @@ void locations_start(struct locations *l, struct profile_writer *writer, void *m
 	l->modules = modules_acquire();
 	l->kernel = 0;
 	l->last_module = NULL;
-	l->of_node = memory;
+	l->of_frame = memory;
+	l->of_node = (uint32_t *)(l->of_frame + LOCATIONS_FRAMES);
 	l->of_module = l->of_node + STACKS_NODES_MAX;
 	l->of_code = l->of_module + LOCATIONS_MODULES_MAX;
 	modules = l->modules ? l->modules->count : 0;
@@ -38,6 +39,8 @@ void locations_start(struct locations *l, struct profile_writer *writer, void *m
 	for (l->codes = LOCATIONS_CODES_MIN; l->codes < nodes && l->codes < LOCATIONS_CODES;)
 		l->codes *= 2;
 	memset(l->of_code, 0, l->codes * 2 * sizeof(uint32_t));
+	l->frames = l->codes < LOCATIONS_FRAMES ? l->codes : LOCATIONS_FRAMES;
+	memset(l->of_frame, 0, l->frames * sizeof(*l->of_frame));
 	for (size_t i = 0; i < modules; i++)
 		if (l->modules->modules[i].is_main)
 			locations_mapping(l, &l->modules->modules[i]);
@@ -123,11 +126,19 @@ static uint32_t locations_native(struct locations *l, uint64_t key)
 					     address);
 }
 
-static uint32_t locations_new(struct locations *l, uint64_t key)
+/* Apart from the loop below, which is short and runs for each frame of each sample. */
+__attribute__((noinline)) static uint32_t locations_new(struct locations *l, uint64_t key)
 {
-	return key & STACKS_KEY_PYTHON ? locations_python(l, key) :
-	       stacks_is_kernel(key)   ? locations_of_kernel(l, key) :
-					 locations_native(l, key);
+	uint64_t hash = key * UINT64_C(0x9e3779b97f4a7c15);
+	struct locations_frame *frame = &l->of_frame[(uint32_t)(hash >> 40) & (l->frames - 1)];
+
+	if (frame->key != key || !frame->location) {
+		frame->key = key;
+		frame->location = key & STACKS_KEY_PYTHON ? locations_python(l, key) :
+				  stacks_is_kernel(key)   ? locations_of_kernel(l, key) :
+							    locations_native(l, key);
+	}
+	return frame->location;
 }
 
 size_t locations_stack(struct locations *l, const struct stacks *tree, uint32_t node,

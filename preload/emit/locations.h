@@ -16,8 +16,15 @@ enum {
 	LOCATIONS_MODULES_MAX = 4096,
 	LOCATIONS_CODES = 8192, /* most slots of the cache from code to function */
 	LOCATIONS_CODES_MIN = 64,
-	LOCATIONS_BYTES = STACKS_NODES_MAX * sizeof(uint32_t) + LOCATIONS_MODULES_MAX * sizeof(uint32_t) +
+	LOCATIONS_FRAMES = 1024, /* most slots of the cache from frame to location */
+	LOCATIONS_BYTES = LOCATIONS_FRAMES * 2 * sizeof(uint64_t) + STACKS_NODES_MAX * sizeof(uint32_t) + LOCATIONS_MODULES_MAX * sizeof(uint32_t) +
 			  LOCATIONS_CODES * 2 * sizeof(uint32_t),
+};
+
+/* The same frame in another place of the tree: stacks that differ in a frame have all above it anew. */
+struct locations_frame {
+	uint64_t key;
+	uint32_t location; /* 0: free */
 };
 
 struct locations {
@@ -28,6 +35,8 @@ struct locations {
 	uint32_t *of_module;  /* mapping of each module, 0: not written yet */
 	uint32_t *of_code;    /* pairs of code id and function */
 	uint32_t codes;       /* how many: a power of two */
+	struct locations_frame *of_frame;
+	uint32_t frames;      /* how many: a power of two */
 	uint32_t kernel;      /* mapping of the kernel, 0: not written yet */
 };
 

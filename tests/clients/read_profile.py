@@ -154,7 +154,7 @@ class Profile:
         if location.get(2, 0) or location.get(3, 0):
             raise Malformed("a line location with an address")
         return {"kind": "pseudo" if name.startswith("[") else "python", "name": name,
-                "code": self.text(function, 3) or name, "file": self.text(function, 4),
+                "code": self.text(function, 3) or name.rpartition(".")[2] or name, "file": self.text(function, 4),
                 "first_line": function.get(5, 0), "line": signed(line.get(2, 0))}
 
     def check(self):

@@ -109,7 +109,7 @@ static void what_is_written_is_read_back(void)
 	CHECK_INT(p->n_locations, 5);
 	CHECK_INT(p->n_samples, 3);
 	CHECK_STR(p->strings[profile_function(p, 1)->name], "App.view");
-	CHECK_STR(p->strings[profile_function(p, 1)->system_name], "view");
+	CHECK_INT(profile_function(p, 1)->system_name, 0); /* the name tells it */
 	for (size_t i = 0; i < p->n_samples; i++) {
 		const struct profile_sample_in *s = &p->samples[i];
 		const struct profile_location_in *leaf = profile_location(p, s->locations[0]);
@@ -406,6 +406,46 @@ static void wrong_arguments_fail_the_file(void)
 	CHECK_INT(profile_write_end(&w), -EINVAL);
 }
 
+static void a_code_name_is_written_unless_the_name_tells_it(void)
+{
+	static const struct {
+		const char *name, *code;
+		bool written;
+	} rows[] = {
+		{ "App.view", "view", false },
+		{ "f.<locals>.<lambda>", "<lambda>", false },
+		{ "<lambda>", "<lambda>", false },
+		{ "App.view", "wrapper", true },
+		{ "App.preview", "view", true },
+		{ "App.a.b", "a.b", true },
+		{ "view", "App.view", true },
+	};
+	const struct profile_text path = { "x.py", 4 };
+	static struct profile_writer w;
+	struct profile_error error;
+	struct profile_in *p;
+
+	file.len = 0;
+	profile_write_begin(&w, to_memory, &file, tables, sizeof(tables));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct profile_text name = { rows[i].name, strlen(rows[i].name) };
+		const struct profile_text code = { rows[i].code, strlen(rows[i].code) };
+
+		CHECK_INT(profile_write_function(&w, name, code, path, 7), i + 1);
+	}
+	CHECK_INT(profile_write_end(&w), 0);
+	CHECK_INT(profile_read(file.bytes, file.len, PROFILE_READ_ALL, &p, &error), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct profile_function_in *f = profile_function(p, i + 1);
+
+		CHECK_INT(f->system_name != 0, rows[i].written);
+		CHECK_STR(f->system_name ? p->strings[f->system_name] :
+					   profile_code_name(p->strings[f->name]),
+			  rows[i].code);
+	}
+	profile_free(p);
+}
+
 static void generated_code_has_an_address_and_no_mapping(void)
 {
 	static struct profile_writer w;
@@ -459,6 +499,7 @@ int main(void)
 		TAP_TEST(a_full_disk_is_told),
 		TAP_TEST(bytes_that_are_not_utf8_are_replaced),
 		TAP_TEST(wrong_arguments_fail_the_file),
+		TAP_TEST(a_code_name_is_written_unless_the_name_tells_it),
 		TAP_TEST(generated_code_has_an_address_and_no_mapping),
 		TAP_TEST(the_sum_is_what_other_writers_compute),
 	};

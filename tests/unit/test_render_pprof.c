@@ -138,7 +138,8 @@ static void functions_keep_code_names_files_and_first_lines(void)
 	check_samples(in, "10 GET /x 200: App.app:6\n5 GET /x 500: App.app:6\n");
 	CHECK_INT(in->n_functions, 1);
 	CHECK_STR(in->strings[f->name], "App.app");
-	CHECK_STR(in->strings[f->system_name], "app");
+	CHECK_INT(f->system_name, 0);
+	CHECK_STR(profile_code_name(in->strings[f->name]), "app");
 	CHECK_STR(in->strings[f->filename], "/srv/wsgi.py");
 	CHECK_INT(f->start_line, 5);
 	profile_free(in);

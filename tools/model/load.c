@@ -71,6 +71,8 @@ static uint32_t take_function(struct loading *l, uint64_t id)
 
 	if (pseudo && !strcmp(name, PROFILE_REST_FRAME_EARLIER))
 		name = system_name = PROFILE_REST_FRAME;
+	if (!*system_name)
+		system_name = pseudo ? name : profile_code_name(name);
 	return model_function(l->m, pseudo ? FRAME_PSEUDO : FRAME_PYTHON,
 			      *name ? name : "[unnamed]", *system_name ? system_name : name,
 			      strings[f->filename], start, "");
