@@ -6,6 +6,8 @@
 #include "preload/track/secure.h"
 #include "preload/track/streams.h"
 
+enum { CONNECTION_PROMPT_NS = 1000000 }; /* the kernel tells how long bytes lay there in milliseconds */
+
 static uint32_t requests_waiting; /* atomic */
 
 static struct pool request_pool = { .object_size = (sizeof(struct request) + 15) / 16 * 16 };
@@ -100,6 +102,7 @@ static void connection_end_first(struct connection *c, enum request_end end, uin
 		c->last = NULL;
 	c->queued--;
 	connection_end(r, end, end_ns, events);
+	c->answered_ns = r->end_ns;
 	if (!c->first)
 		return;
 	__atomic_fetch_sub(&requests_waiting, 1, __ATOMIC_RELAXED);
@@ -165,6 +168,7 @@ static bool connection_arrive(struct connection *c, struct request *r, uint64_t 
 			      struct connection_events *events)
 {
 	r->first_byte_ns = now_ns;
+	r->prompt = c->answered_ns && now_ns - c->answered_ns < CONNECTION_PROMPT_NS;
 	r->peer = c->peer;
 	r->secure = c->secure;
 	request_ref(r);

@@ -40,6 +40,7 @@ struct connection {
 				     * It may have been answered already: servers read left-over bodies later */
 	struct request *first, *last; /* not yet ended, in order of arrival; first is OPEN, others QUEUED */
 	uint32_t queued;
+	uint64_t answered_ns;       /* when its last response ended; 0: none has */
 	struct streams *
 		streams; /* of HTTP/2, where first is the request touched last, and last is not used */
 	struct request *finished;   /* ended, to be announced at close at the latest; holds a reference */

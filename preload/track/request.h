@@ -88,6 +88,7 @@ struct request {
 	bool waits;                     /* waits were timed */
 	uint64_t arrived_ns;            /* how long its first bytes lay in the socket before they were read */
 	bool arrived_known;
+	bool prompt; /* it came so soon after its connection's last response that it cannot have lain there for long */
 	uint32_t working;               /* atomic: threads that work for it at this moment */
 	uint64_t idle_since_ns;         /* atomic: when the last of them put it down; 0: never yet */
 	uint64_t prepared_ns;           /* atomic sum: our own preparations, at a process's or thread's first request */

@@ -411,7 +411,7 @@ static void track_began(struct request *r)
 	__atomic_fetch_add(&requests_alive, 1, __ATOMIC_RELAXED);
 	r->reader = &self;
 	callbacks->began(r);
-	if (r->profiled && self.reading && r->start_ns == r->first_byte_ns)
+	if (r->profiled && self.reading && r->start_ns == r->first_byte_ns && !r->prompt)
 		r->arrived_known = arrived_before(self.reading - 1, r->start_ns,
 						  r->start_ns + r->prepared_ns, &r->arrived_ns);
 	if (r->profiled)

@@ -140,6 +140,32 @@ static void a_head_is_told_once_when_it_is_whole(void)
 	close_all();
 }
 
+/* A request and its response, at these moments. */
+static void served_at(uint64_t read_ns, uint64_t written_ns)
+{
+	track_moved_at(read_ns);
+	in("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+	track_moved_at(written_ns);
+	out("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+}
+
+static void one_that_comes_right_after_an_answer_has_not_lain_there(void)
+{
+	const uint64_t at = 1000000000, ms = 1000000;
+
+	connect_pair();
+	served_at(at, at + ms);
+	CHECK(last_finished.arrived_known);
+	served_at(at + ms + ms / 2, at + 2 * ms);
+	CHECK(!last_finished.arrived_known);
+	CHECK_INT(last_finished.start_ns, at + ms + ms / 2);
+	CHECK_INT(last_finished.end_ns, at + 2 * ms);
+	served_at(at + 9 * ms, at + 10 * ms);
+	CHECK(last_finished.arrived_known);
+	close_server();
+	close_all();
+}
+
 static void in(const char *text)
 {
 	track_received(server, text, strlen(text));
@@ -988,6 +1014,7 @@ int main(void)
 		TAP_TEST(a_forked_child_serves_a_connection_it_inherited),
 		TAP_TEST(switched_off_nobody_holds_a_request),
 		TAP_TEST(objects_are_used_again),
+		TAP_TEST(one_that_comes_right_after_an_answer_has_not_lain_there),
 	};
 
 	track_start(&callbacks);
