@@ -131,6 +131,7 @@ enum profile_value { PROFILE_SAMPLES, PROFILE_CPU, PROFILE_WAIT, PROFILE_WALL, P
 #define PROFILE_KEY_PROTOCOL "network.protocol.name"   /* http/1.0, http/1.1, uwsgi, ... */
 #define PROFILE_KEY_PEER "network.peer.address"     /* ADDRESS:PORT, [ADDRESS]:PORT or unix */
 #define PROFILE_KEY_PID "process.pid"
+#define PROFILE_KEY_PROCESS_START "reqprof.process_start_ns" /* of the process, since 1970: which generated code's names may be its; absent when no stack has such */
 #define PROFILE_KEY_TID "thread.id"                 /* thread that wrote the end of the response */
 #define PROFILE_KEY_EXE "process.executable.path"
 #define PROFILE_KEY_TRACEPARENT "traceparent"

@@ -45,6 +45,7 @@ static const uint64_t DISK_SLOW_NS = 1000000000, DISK_REST_MAX_NS = 60000000000;
 static struct settings settings;
 static uint64_t disk_slow_until_ns; /* atomic */
 static uint32_t process_id;
+static uint64_t process_start_ns; /* since 1970: when it was forked, or began another program */
 static uint64_t files_begun;       /* atomic: the counter in names */
 static uint64_t looked_ns;         /* atomic: when modules were last looked at; 0: never */
 static uint32_t preparing;         /* one thread at a time */
@@ -254,6 +255,7 @@ static void init_write_profile(struct request *r, const struct stacks *stacks,
 		.stacks = stacks,
 		.directory = settings.directory,
 		.pid = process_id,
+		.process_start_ns = process_start_ns,
 		.counter = control_begun_before() +
 			   __atomic_add_fetch(&files_begun, 1, __ATOMIC_RELAXED),
 		.clock = (enum clock_kind)r->clock,
@@ -384,6 +386,15 @@ static const struct track_callbacks callbacks = {
 
 /* ---- fork ---- */
 
+/* Since 1970. */
+static uint64_t init_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 /* Only the forking thread is here, and none of our locks is held by it (it is in the host's code). */
 static void init_postfork_child(void)
 {
@@ -400,6 +411,7 @@ static void init_postfork_child(void)
 	preparing = 0;
 	looked_ns = 0; /* the first request prepares for itself */
 	process_id = (uint32_t)raw_getpid();
+	process_start_ns = init_now_ns();
 	files_begun = 0;
 	control_count(CONTROL_skipped_fork, lost);
 }
@@ -408,7 +420,6 @@ static void init_postfork_child(void)
 
 __attribute__((constructor)) static void init_start(void)
 {
-	struct timespec now;
 	struct control_settings control = {
 		.directory = settings.directory,
 		.keep = settings.keep,
@@ -420,14 +431,14 @@ __attribute__((constructor)) static void init_start(void)
 	settings_read(&settings);
 	if (!settings.usable)
 		return;
-	clock_gettime(CLOCK_REALTIME, &now);
 	process_id = (uint32_t)raw_getpid();
+	process_start_ns = init_now_ns();
 	control.enabled = settings.enabled;
 	control.rate = settings.rate;
 	control.wrong = settings.wrong;
 	control.max_files = settings.max_files;
 	control.max_bytes = settings.max_bytes;
-	control.root_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	control.root_ns = process_start_ns;
 	control.root_pid = process_id;
 	control_configure(&control);
 	live.place = settings.live;

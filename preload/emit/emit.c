@@ -241,6 +241,7 @@ int emit_profile(struct emit_job *job)
 		.parts = &job->parts,
 		.period_ns = period_ns,
 		.kernel_period_ns = job->kernel_rate ? clock_period_ns(job->kernel_rate) : 0,
+		.process_start_ns = job->process_start_ns,
 		.locations_memory = (char *)job->scratch + SCRATCH_LOCATIONS,
 		.stack = work->stack,
 	};

@@ -21,6 +21,7 @@ struct emit_job {
 	const struct stacks *stacks; /* a list, no longer written to */
 	const char *directory;
 	uint32_t pid;
+	uint64_t process_start_ns; /* since 1970 */
 	uint64_t counter;
 	enum clock_kind clock;
 	int clock_error;

@@ -122,6 +122,7 @@ static uint32_t locations_native(struct locations *l, uint64_t key)
 	uintptr_t address = key & STACKS_KEY_EXACT ? pc : pc - 1;
 	const struct module *module = locations_module(l, address);
 
+	l->generated |= !module;
 	return profile_write_native_location(l->writer, module ? locations_mapping(l, module) : 0,
 					     address);
 }

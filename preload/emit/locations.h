@@ -5,6 +5,7 @@
 #ifndef REQPROF_EMIT_LOCATIONS_H
 #define REQPROF_EMIT_LOCATIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,7 @@ struct locations {
 	struct locations_frame *of_frame;
 	uint32_t frames;      /* how many: a power of two */
 	uint32_t kernel;      /* mapping of the kernel, 0: not written yet */
+	bool generated;       /* an address in no file was written */
 };
 
 /* memory: LOCATIONS_BYTES. nodes: how many the trees have in all, so that no more is cleared than can be

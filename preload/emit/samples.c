@@ -293,4 +293,7 @@ void emit_samples_write(const struct emit_samples *samples, const char *route,
 	}
 	locations_end(&w.locations);
 	write_parts(&w);
+	if (w.locations.generated)
+		profile_write_comment_number(samples->writer, PROFILE_KEY_PROCESS_START,
+					     (int64_t)samples->process_start_ns);
 }

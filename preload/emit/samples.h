@@ -11,6 +11,7 @@ struct emit_samples {
 	const struct request *request;
 	const struct parts *parts;
 	int64_t period_ns, kernel_period_ns;
+	uint64_t process_start_ns;
 	void *locations_memory; /* LOCATIONS_BYTES */
 	uint32_t *stack;	/* STACKS_DEPTH_MAX + 1 of them */
 };

@@ -21,7 +21,8 @@ NUMBERS = {
     "reqprof.overlap_ns", "reqprof.wait_count", "reqprof.round_trips", "reqprof.page_faults",
     "reqprof.major_faults", "reqprof.preempted", "reqprof.queued_ns", "reqprof.tail_samples",
     "reqprof.kernel_samples", "reqprof.kernel_rate", "reqprof.threads",
-    "reqprof.children", "reqprof.threads_started", "http.response.status_code", "process.pid", "thread.id",
+    "reqprof.children", "reqprof.threads_started", "reqprof.process_start_ns",
+    "http.response.status_code", "process.pid", "thread.id",
 }
 
 

@@ -2,9 +2,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tools/base/errors.h"
 #include "tools/base/read_file.h"
+#include "tools/symbol/symbol.h"
 
 static int decode(const void *bytes, size_t len, unsigned what, struct profile_in **in,
 		  struct load_error *error)
@@ -50,6 +53,8 @@ struct loading {
 	const struct profile_in *in;
 	uint8_t *words;	     /* enum word of each string, once it was met as a key */
 	const char *none;    /* "", pooled */
+	const struct request *request;
+	uint32_t generated;  /* the module of its generated code, plus 1; 0: not needed yet */
 	const char **texts;  /* strings of the input in the model's pool, once needed */
 	uint32_t *locations; /* the model's, by index in in->locations */
 	struct {
@@ -78,6 +83,24 @@ static uint32_t take_function(struct loading *l, uint64_t id)
 			      strings[f->filename], start, "");
 }
 
+/* Addresses in no file mean something in their own process only. */
+static uint32_t generated_code(struct loading *l)
+{
+	char number[32], *process;
+	uint64_t start = 0;
+	struct stat st;
+
+	if (l->generated)
+		return l->generated - 1;
+	if (profile_fact(l->in, PROFILE_KEY_PROCESS_START, number, sizeof(number)) > 0)
+		start = strtoull(number, NULL, 10);
+	process = symbol_process((uint32_t)l->request->pid, start,
+				 stat(l->request->file, &st) == 0 ? st.st_uid : geteuid());
+	l->generated = model_module(l->m, SYMBOL_GENERATED, process) + 1;
+	free(process);
+	return l->generated - 1;
+}
+
 static uint32_t take_location(struct loading *l, const struct profile_location_in *from)
 {
 	struct location to = { .kind = FRAME_NATIVE };
@@ -95,8 +118,9 @@ static uint32_t take_location(struct loading *l, const struct profile_location_i
 		return model_location(l->m, &to);
 	}
 	mapping = profile_mapping(l->in, from->mapping_id);
-	to.module = model_module(l->m, mapping ? l->in->strings[mapping->filename] : "",
-				 mapping ? l->in->strings[mapping->build_id] : "");
+	to.module = mapping ? model_module(l->m, l->in->strings[mapping->filename],
+					   l->in->strings[mapping->build_id]) :
+			      generated_code(l);
 	to.offset = mapping ? from->address - mapping->start + mapping->file_offset : from->address;
 	return model_location(l->m, &to);
 }
@@ -324,7 +348,7 @@ static bool in_bounds(const struct profile_in *in)
 
 static void append(struct model *m, const struct request *r, const struct profile_in *in)
 {
-	struct loading l = { .m = m, .in = in };
+	struct loading l = { .m = m, .in = in, .request = r };
 	struct sample *to;
 
 	l.none = strings_addz(m->strings, "");

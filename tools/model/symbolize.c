@@ -17,6 +17,12 @@ static void name_unknown(struct model *m, uint32_t location)
 	size_t len;
 	char *name;
 
+	if (strcmp(path, SYMBOL_GENERATED) == 0) {
+		frame = model_frame(m, model_function(m, FRAME_NATIVE, path, path, "", 0, path), 0,
+				    false);
+		model_set_frames(m, location, &frame, 1);
+		return;
+	}
 	base = base && base[1] ? base + 1 : *path ? path : "unknown";
 	len = strlen(base);
 	/* "[vdso]" has brackets of its own. */

@@ -54,7 +54,8 @@ void ranges_sort(struct ranges *r, bool keep_nested)
 	}
 }
 
-const struct range *ranges_find(const struct ranges *r, uint64_t address)
+/* How many start at or before the address. */
+static size_t started(const struct ranges *r, uint64_t address)
 {
 	size_t low = 0, high = r->count;
 
@@ -66,12 +67,32 @@ const struct range *ranges_find(const struct ranges *r, uint64_t address)
 		else
 			high = middle;
 	}
+	return low;
+}
+
+const struct range *ranges_find(const struct ranges *r, uint64_t address)
+{
+	size_t low = started(r, address);
+
 	while (low > 0 && r->all[low - 1].max_end > address) {
 		low--;
 		if (address < r->all[low].end)
 			return &r->all[low];
 	}
 	return NULL;
+}
+
+const struct range *ranges_find_newest(const struct ranges *r, uint64_t address)
+{
+	const struct range *newest = NULL;
+
+	for (size_t i = started(r, address); i > 0 && r->all[i - 1].max_end > address; i--) {
+		const struct range *one = &r->all[i - 1];
+
+		if (address < one->end && (!newest || one->item > newest->item))
+			newest = one;
+	}
+	return newest;
 }
 
 void ranges_free(struct ranges *r)

@@ -28,6 +28,8 @@ void ranges_add(struct ranges *r, uint64_t start, uint64_t end, uint64_t item, u
 void ranges_sort(struct ranges *r, bool keep_nested);
 /* The range that holds address and starts last, or NULL. */
 const struct range *ranges_find(const struct ranges *r, uint64_t address);
+/* Of the ranges that hold address the one with the highest item, or NULL. For ranges sorted with keep_nested. */
+const struct range *ranges_find_newest(const struct ranges *r, uint64_t address);
 void ranges_free(struct ranges *r);
 
 #endif

@@ -8,6 +8,7 @@
 #include "tools/base/errors.h"
 #include "tools/base/numbers.h"
 #include "tools/symbol/cache.h"
+#include "tools/symbol/code_map.h"
 #include "tools/symbol/debug_file.h"
 #include "tools/symbol/demangle.h"
 #include "tools/symbol/inlines.h"
@@ -26,6 +27,7 @@ struct module {
 	void *cache_memory;
 	struct inlines *inlines;
 	struct kernel_names *kernel; /* of the module that is none */
+	struct code_map generated;   /* of the other one */
 	struct names names;
 	struct symbol_frame *frames; /* answers so far, one after the other */
 	size_t n_frames, frames_room;
@@ -63,6 +65,7 @@ struct symbolizer *symbol_open(void)
 static void module_free(struct module *m)
 {
 	kernel_names_close(m->kernel);
+	code_map_free(&m->generated);
 	inlines_close(m->inlines);
 	names_free(&m->names);
 	object_close(&m->debug);
@@ -160,6 +163,15 @@ static struct module *find_module(struct symbolizer *s, const char *path, const 
 	return s->last = m;
 }
 
+char *symbol_process(uint32_t pid, uint64_t start_ns, uid_t owner)
+{
+	char *text;
+
+	if (asprintf(&text, "%08" PRIx32 "%016" PRIx64 "%08" PRIx32, pid, start_ns, (uint32_t)owner) < 0)
+		return errors_strdup("");
+	return text;
+}
+
 static bool build_id_is(const struct object *o, const char *hex)
 {
 	const uint8_t *id;
@@ -208,6 +220,22 @@ static void take_answer(void *arg, uint64_t offset, const struct symbol_frame *f
 	m->n_frames += count;
 }
 
+static void open_generated(struct symbolizer *s, struct module *m)
+{
+	struct code_map_of of = { 0 };
+	uint32_t owner = 0;
+	const char *why;
+	char *path;
+
+	if (sscanf(m->build_id, "%8" SCNx32 "%16" SCNx64 "%8" SCNx32, &of.pid, &of.start_ns, &owner) != 3 ||
+	    !of.pid)
+		return;
+	of.owner = (uid_t)owner;
+	if (!code_map_open(&m->generated, &of, &path, &why) && path && s->warn)
+		s->warn(s->warn_arg, path, why);
+	free(path);
+}
+
 static void open_module(struct symbolizer *s, struct module *m)
 {
 	const char *why;
@@ -218,6 +246,10 @@ static void open_module(struct symbolizer *s, struct module *m)
 					      &why);
 		if (!m->kernel)
 			warn_once(s, m, why);
+		return;
+	}
+	if (strcmp(m->path, SYMBOL_GENERATED) == 0) {
+		open_generated(s, m);
 		return;
 	}
 	switch (object_open(&m->main, m->path)) {
@@ -316,6 +348,20 @@ static const char *plain_name(struct module *m, uint64_t vaddr, uint64_t file_of
 	return len < 0 ? NULL : keep(m, made);
 }
 
+static size_t look_up_generated(const struct module *m, uint64_t address, struct symbol_frame *out)
+{
+	const struct code_name *name = code_map_find(&m->generated, address);
+
+	if (!name)
+		return 0;
+	*out = (struct symbol_frame){
+		.name = name->name,
+		.file = name->file,
+		.start_line = name->line,
+	};
+	return 1;
+}
+
 static size_t look_up(struct module *m, uint64_t file_offset, struct symbol_frame *out, size_t max)
 {
 	uint64_t vaddr;
@@ -325,6 +371,8 @@ static size_t look_up(struct module *m, uint64_t file_offset, struct symbol_fram
 		out[0] = (struct symbol_frame){ .name = kernel_names_find(m->kernel, file_offset) };
 		return out[0].name ? 1 : 0;
 	}
+	if (m->generated.n_names)
+		return look_up_generated(m, file_offset, out);
 	if (!m->main.elf || !object_vaddr(&m->main, file_offset, &vaddr))
 		return 0;
 	if (m->inlines)

@@ -15,9 +15,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define SYMBOL_DEBUG_DIR "/usr/lib/debug"
 #define SYMBOL_KERNEL "[kernel.kallsyms]" /* as profiles call the kernel: PROFILE_KERNEL_MAPPING */
+#define SYMBOL_GENERATED "[jit]" /* code that was made at run time and is in no file */
 
 enum { SYMBOL_FRAMES_MAX = 64 }; /* at one address; calls inlined deeper than that are left out */
 
@@ -31,6 +33,12 @@ struct symbol_frame {
 };
 
 struct symbolizer;
+
+/*
+ * Whose generated code it is, as a build id: the process, when it began (ns since 1970, 0 unknown), and who owns
+ * its profile. Free it.
+ */
+char *symbol_process(uint32_t pid, uint64_t start_ns, uid_t owner);
 
 struct symbolizer *symbol_open(void);
 /* NULL is fine. */
@@ -58,7 +66,8 @@ void symbol_use_cache(struct symbolizer *s, const char *dir);
  * return address less one, as format/profile.h has it), innermost first, and returns how many: at
  * least 1, at most max, the outermost being cut; 0 when unknown. module_path "[vdso]" is this
  * kernel's, SYMBOL_KERNEL the kernel itself, whose offsets are addresses and whose build id is
- * that of the boot. build_id_hex: what the profile says, "" or NULL when it says nothing. A file whose
+ * that of the boot; SYMBOL_GENERATED what its process made at run time (code_map.h), whose offsets are
+ * addresses too and whose build id is what symbol_process tells. build_id_hex: what the profile says, "" or NULL when it says nothing. A file whose
  * build id differs gives no names: names of another build would be wrong ones.
  *
  * PLT stubs are called "printf@plt". A function that only its unwind entry betrays (a static one of
