@@ -52,14 +52,16 @@ setup() {
 	requires gunicorn
 	spawn server "${preload[@]}" gunicorn -k gevent -b "127.0.0.1:$port" burning:application_in_turns
 	attributed server "$ALL" --wrong 0.001 --least 0.8 --no-certain
-	shared_at_most 3
+	# (The loop's own work while pipelined requests are in flight, too.)
+	shared_at_most 7
 }
 
 @test "gunicorn with eventlet: greenlets that sleep in the middle" {
 	requires gunicorn
 	spawn server "${preload[@]}" gunicorn -k eventlet -b "127.0.0.1:$port" burning:application_in_turns
 	attributed server "$ALL" --wrong 0.001 --least 0.8 --no-certain
-	shared_at_most 3
+	# (The loop's own work while pipelined requests are in flight, too.)
+	shared_at_most 7
 }
 
 @test "node: handlers that answer at once" {
