@@ -132,12 +132,16 @@ class Server:
         return (float(re.search(r"Requests/sec:\s*([\d.]+)", said).group(1)),
                 used / max(requests, 1))
 
+    def written(self):
+        """How many files requests have left."""
+        return sum(entry.name.endswith(self.suffix) for entry in os.scandir(self.files))
+
     def measure(self, seconds):
-        """One round; *.suffix files of the last one are removed first, their directory stays."""
-        if self.suffix:
-            for entry in os.scandir(self.files):
-                if entry.name.endswith(self.suffix):
-                    os.unlink(entry.path)
+        """
+        One round. Files stay until the bench ends: ext4 looks long for an inode to give to a new file
+        while many have just been freed.
+        """
+        self.kept = self.written() if self.suffix else 0
         return self.load(seconds)
 
 
@@ -185,11 +189,10 @@ def compare_all(group, work, base, others, options):
             try:
                 rows.append(compare(group, base, server, pairs, options.seconds, goal=goal))
                 if server.suffix:
-                    files = sum(e.name.endswith(server.suffix) for e in os.scandir(server.files))
-                    rows[-1].note = "%d files of %d requests" % (files, server.served)
+                    rows[-1].note = "%d files of %d requests" % (
+                        server.written() - server.kept, server.served)
             finally:
                 server.stop()
-                shutil.rmtree(server.files, ignore_errors=True)
     finally:
         base.stop()
     return rows
