@@ -14,7 +14,7 @@ struct stretch {
 	struct sample_thread *thread;
 	struct held *held;
 	uint64_t end_ns, cpu_ns;
-	uint32_t samples, nobodys_samples, nobodys_waits;
+	uint32_t samples, nobodys_samples;
 };
 
 bool stray_begins(void)
@@ -84,10 +84,10 @@ static void stray_give(struct stretch *s, struct request *r)
 
 	stray_give_samples(s, r);
 	since = stray_give_waits(s, r);
-	if (!r || s->samples > 0)
-		nobodys_ns = r ? s->cpu_ns * s->nobodys_samples / s->samples : s->cpu_ns;
 	if (!r)
 		return;
+	if (s->samples > 0)
+		nobodys_ns = s->cpu_ns * s->nobodys_samples / s->samples;
 	if (since < r->start_ns)
 		since = r->start_ns;
 	work_note(r, s->thread);
