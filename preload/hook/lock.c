@@ -133,6 +133,29 @@ static void lock_goes_on(void)
 	errno = saved;
 }
 
+struct lock_sleep {
+	bool may;    /* the thread may sleep, and work may be passed on to it meanwhile */
+	bool parked; /* it has let go of its request */
+};
+
+static struct lock_sleep lock_sleep_begins(bool may)
+{
+	return (struct lock_sleep){ .may = may, .parked = may && lock_sleeps() };
+}
+
+static void lock_sleep_ends(const struct lock_sleep *sleep)
+{
+	if (sleep->parked)
+		lock_woken();
+}
+
+/* Once the wait has been told. */
+static void lock_sleep_told(const struct lock_sleep *sleep)
+{
+	if (sleep->may && lock_in_pool())
+		lock_goes_on();
+}
+
 /* ---- conditions, the GIL's among them ---- */
 
 /* The GIL passes no work on. */
@@ -207,20 +230,18 @@ static void lock_condition_done(struct wait *w, struct lock_gil *gil, int result
 EXPORT int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
 {
 	struct lock_gil gil;
+	struct lock_sleep sleep;
 	struct wait w;
-	bool sleeps;
 	int result;
 
 	waiting_begin(&w);
 	lock_look(&w, condition, &gil);
-	sleeps = !lock_is_gil(condition) && lock_sleeps();
+	sleep = lock_sleep_begins(!lock_is_gil(condition));
 	result = libc_pthread_cond_wait(condition, mutex);
-	if (sleeps)
-		lock_woken();
+	lock_sleep_ends(&sleep);
 	if (waiting_timed(&w))
 		lock_condition_done(&w, &gil, result);
-	if (lock_in_pool() && !lock_is_gil(condition))
-		lock_goes_on();
+	lock_sleep_told(&sleep);
 	return result;
 }
 
@@ -228,20 +249,18 @@ EXPORT int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mu
 				  const struct timespec *deadline)
 {
 	struct lock_gil gil;
+	struct lock_sleep sleep;
 	struct wait w;
-	bool sleeps;
 	int result;
 
 	waiting_begin(&w);
 	lock_look(&w, condition, &gil);
-	sleeps = !lock_is_gil(condition) && lock_sleeps();
+	sleep = lock_sleep_begins(!lock_is_gil(condition));
 	result = libc_pthread_cond_timedwait(condition, mutex, deadline);
-	if (sleeps)
-		lock_woken();
+	lock_sleep_ends(&sleep);
 	if (waiting_timed(&w))
 		lock_condition_done(&w, &gil, result);
-	if (lock_in_pool() && !lock_is_gil(condition))
-		lock_goes_on();
+	lock_sleep_told(&sleep);
 	return result;
 }
 
@@ -249,20 +268,18 @@ EXPORT int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mu
 				  clockid_t clock, const struct timespec *deadline)
 {
 	struct lock_gil gil;
+	struct lock_sleep sleep;
 	struct wait w;
-	bool sleeps;
 	int result;
 
 	waiting_begin(&w);
 	lock_look(&w, condition, &gil);
-	sleeps = !lock_is_gil(condition) && lock_sleeps();
+	sleep = lock_sleep_begins(!lock_is_gil(condition));
 	result = libc_pthread_cond_clockwait(condition, mutex, clock, deadline);
-	if (sleeps)
-		lock_woken();
+	lock_sleep_ends(&sleep);
 	if (waiting_timed(&w))
 		lock_condition_done(&w, &gil, result);
-	if (lock_in_pool() && !lock_is_gil(condition))
-		lock_goes_on();
+	lock_sleep_told(&sleep);
 	return result;
 }
 
@@ -282,54 +299,45 @@ static void lock_semaphore_done(struct wait *w)
 EXPORT int sem_wait(sem_t *semaphore)
 {
 	struct wait w;
-	bool slept, sleeps;
+	struct lock_sleep sleep;
 	int result;
 
 	waiting_begin(&w);
-	slept = lock_is_taken(semaphore);
-	sleeps = slept && lock_sleeps();
+	sleep = lock_sleep_begins(lock_is_taken(semaphore));
 	result = libc_sem_wait(semaphore);
-	if (sleeps)
-		lock_woken();
+	lock_sleep_ends(&sleep);
 	lock_semaphore_done(&w);
-	if (slept && lock_in_pool())
-		lock_goes_on();
+	lock_sleep_told(&sleep);
 	return result;
 }
 
 EXPORT int sem_timedwait(sem_t *semaphore, const struct timespec *deadline)
 {
 	struct wait w;
-	bool slept, sleeps;
+	struct lock_sleep sleep;
 	int result;
 
 	waiting_begin(&w);
-	slept = lock_is_taken(semaphore);
-	sleeps = slept && lock_sleeps();
+	sleep = lock_sleep_begins(lock_is_taken(semaphore));
 	result = libc_sem_timedwait(semaphore, deadline);
-	if (sleeps)
-		lock_woken();
+	lock_sleep_ends(&sleep);
 	lock_semaphore_done(&w);
-	if (slept && lock_in_pool())
-		lock_goes_on();
+	lock_sleep_told(&sleep);
 	return result;
 }
 
 EXPORT int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *deadline)
 {
 	struct wait w;
-	bool slept, sleeps;
+	struct lock_sleep sleep;
 	int result;
 
 	waiting_begin(&w);
-	slept = lock_is_taken(semaphore);
-	sleeps = slept && lock_sleeps();
+	sleep = lock_sleep_begins(lock_is_taken(semaphore));
 	result = libc_sem_clockwait(semaphore, clock, deadline);
-	if (sleeps)
-		lock_woken();
+	lock_sleep_ends(&sleep);
 	lock_semaphore_done(&w);
-	if (slept && lock_in_pool())
-		lock_goes_on();
+	lock_sleep_told(&sleep);
 	return result;
 }
 
