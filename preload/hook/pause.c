@@ -7,8 +7,6 @@
 #include "preload/hook/spawn.h"
 #include "preload/hook/waiting.h"
 
-enum { PAUSE_RANDOM_WHOLE = 256 };
-
 /* A name that the host gave, and libc has read; NULL where only an address was asked for. */
 static void pause_name(struct wait *w, const char *name)
 {
@@ -78,7 +76,7 @@ EXPORT ssize_t getrandom(void *buf, size_t size, unsigned flags)
 	struct wait w;
 	ssize_t result;
 
-	if (size <= PAUSE_RANDOM_WHOLE && !(flags & GRND_RANDOM))
+	if (size <= WAITING_RANDOM_WHOLE && !(flags & GRND_RANDOM))
 		return libc_getrandom(buf, size, flags);
 	waiting_begin(&w);
 	result = libc_getrandom(buf, size, flags);

@@ -20,6 +20,8 @@
 #include "preload/hook/guard.h"
 #include "preload/sample/wait.h"
 
+enum { WAITING_RANDOM_WHOLE = 256 }; /* getrandom() of so much is never interrupted */
+
 /* Not a call of our own, nor a vfork child's: it has the parent's memory. */
 static inline bool waiting_wanted(void)
 {

@@ -14,7 +14,6 @@
 enum {
 	IO_URING_GETEVENTS =
 		1,	    /* <linux/io_uring.h> is younger than some systems we are built on */
-	RANDOM_WHOLE = 256, /* getrandom() of so much is never interrupted */
 	KERNEL_MASK_SIZE = 8,
 };
 
@@ -58,7 +57,7 @@ static const char *waits_on(const struct by_number_call *call, enum wait_kind *k
 		/* One with a mask of its own is left alone. */
 		return (call->d & IO_URING_GETEVENTS) && !call->e ? "io_uring" : NULL;
 	case SYS_getrandom:
-		return (size_t)call->b > RANDOM_WHOLE ? "random numbers" : NULL;
+		return (size_t)call->b > WAITING_RANDOM_WHOLE ? "random numbers" : NULL;
 	case SYS_poll:
 	case SYS_select:
 	case SYS_epoll_wait:
