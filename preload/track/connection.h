@@ -1,6 +1,6 @@
 /*
  * A client's connection: its bytes in both directions become requests that begin and end. Knows
- * nothing of threads: it reports what happened, and track.c draws the conclusions.
+ * nothing of threads: it reports what happened, and happened.c draws the conclusions.
  */
 #ifndef REQPROF_TRACK_CONNECTION_H
 #define REQPROF_TRACK_CONNECTION_H

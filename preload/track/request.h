@@ -52,7 +52,7 @@ struct request {
 
 	uint32_t refs;                  /* pointers to it: memory goes back to the pool at zero */
 	/* Who still works for it: its end, until a quiet moment, and each thread that has it as its
-	 * current request. The last one out announces it as finished (track.c). */
+	 * current request. The last one out announces it as finished (holds.c). */
 	uint32_t holds;
 	uint32_t released;              /* set once, by whoever lets go of the end's own hold */
 

@@ -7,6 +7,9 @@
  *   3. waiting for new work puts the current request down.
  * Called by the hooks after libc's call, from any thread, inside hook_enter()/hook_leave(); never
  * from our own signal handler. Conclusions are announced through callbacks.
+ *
+ * The room's door: behind it io.c follows bytes, descriptors.c what comes and goes, waits.c what threads wait
+ * for; current.c, strays.c and turns.c know whom they work for, happened.c what that means for a request.
  */
 #ifndef REQPROF_TRACK_TRACK_H
 #define REQPROF_TRACK_TRACK_H

@@ -1,0 +1,17 @@
+/*
+ * Threads of pools. Where those take requests over, a thread that has no request, or has slept in a lock
+ * since it did something for one, may work for any. What it writes next tells whose work that was.
+ */
+#ifndef REQPROF_TRACK_STRAYS_H
+#define REQPROF_TRACK_STRAYS_H
+
+#include "preload/track/request.h"
+
+/* From now on it is not known for whom the thread works, in a process with such pools. */
+void strays_begin(void);
+/* It shows, or (NULL) will not. */
+void strays_end(struct request *r);
+/* Before what a write of r's did is announced. */
+void strays_answered(struct request *r);
+
+#endif

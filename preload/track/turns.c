@@ -1,0 +1,132 @@
+#include "preload/track/turns.h"
+
+#include <string.h>
+
+#include "preload/track/connection.h"
+#include "preload/track/current.h"
+#include "preload/track/holds.h"
+#include "preload/track/pool.h"
+#include "preload/track/self.h"
+#include "preload/track/track.h"
+
+static struct pool turn_pool = { .object_size = (sizeof(struct turn) + 15) / 16 * 16 };
+
+/* How many requests the thread's work could be for. */
+static void turns_count_open(struct turn *turn)
+{
+	uint32_t waiting = connection_waiting();
+	uint32_t open = __atomic_load_n(&track_requests_alive, __ATOMIC_RELAXED) + waiting;
+
+	if (open > turn->open_most)
+		turn->open_most = open;
+	if (waiting > 0)
+		turn->hidden = true;
+}
+
+void turns_begin(void)
+{
+	struct turn *turn = track_self.turn;
+
+	turn->running = true;
+	turn->hidden = false;
+	turn->open_most = 0;
+	turns_count_open(turn);
+	track_callbacks->turn_begins(turn);
+}
+
+void turns_end(bool waits)
+{
+	struct turn *turn = track_self.turn;
+	struct turn_event *events = turn->events;
+	unsigned count = turn->count;
+
+	if (!turn->running)
+		return;
+	track_callbacks->turn_ends(turn, waits, __atomic_load_n(&track_requests_open, __ATOMIC_RELAXED) == 0);
+	turn_remember(turn);
+	turn->running = false;
+	turn->count = 0;
+	for (unsigned i = 0; i < count; i++) {
+		holds_drop(events[i].request);
+		request_unref(events[i].request);
+	}
+	if (!waits)
+		turns_begin();
+}
+
+void turns_event(struct request *r, bool before, bool after, bool sent)
+{
+	struct turn *turn = track_self.turn;
+	struct turn_event *event;
+
+	if (!turn->running)
+		turns_begin();
+	if (turn->count == TURN_EVENTS_MAX)
+		turns_end(false);
+	if (!__atomic_load_n(&r->begun, __ATOMIC_ACQUIRE) || !holds_take(r)) {
+		request_unref(r);
+		return;
+	}
+	turns_count_open(turn);
+	event = &turn->events[turn->count++];
+	*event = (struct turn_event){
+		.request = r, .before = before, .after = after, .sent = sent, .several = track_self.several
+	};
+	track_callbacks->turn_event(event);
+}
+
+/* From now on the thread is an event loop. */
+static bool turns_take(void)
+{
+	if (!track_callbacks->turn_ends)
+		return false;
+	track_self.turn = pool_get(&turn_pool);
+	if (!track_self.turn)
+		return false;
+	memset((char *)track_self.turn + sizeof(void *), 0, sizeof(*track_self.turn) - sizeof(void *));
+	return true;
+}
+
+bool turns_look_for_loop(bool waits)
+{
+	if (track_self.turn || !track_self.current || (!waits && (track_self.blocked || !track_self.polls)) ||
+	    __atomic_load_n(&track_self.current->state, __ATOMIC_ACQUIRE) != REQUEST_OPEN)
+		return false;
+	return turns_take();
+}
+
+void turns_look_for_pipeline(void)
+{
+	if (track_self.turn || !track_self.polls || !track_self.several || !turns_take())
+		return;
+	current_put_down();
+	current_let_go_of_ended();
+}
+
+void turns_leave(void)
+{
+	struct turn *turn = track_self.turn;
+
+	if (!turn)
+		return;
+	turns_end(true);
+	turn_forget(turn);
+	track_self.turn = NULL;
+	pool_put(&turn_pool, turn);
+}
+
+bool track_in_turns(void)
+{
+	return track_self.turn != NULL;
+}
+
+void track_waited(void)
+{
+	if (track_self.turn && !track_self.turn->running && __atomic_load_n(&track_requests_open, __ATOMIC_RELAXED))
+		turns_begin();
+}
+
+void turns_postfork_child(void)
+{
+	pool_postfork_child(&turn_pool);
+}
