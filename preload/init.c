@@ -100,17 +100,23 @@ static bool init_filtered_out(const struct request *r)
 						       facts->path, facts->path_len);
 }
 
+static void init_passed_over(void)
+{
+	control_count(CONTROL_requests_seen, 1);
+	control_count(CONTROL_skipped_off, 1);
+	sample_rest();
+}
+
 static void init_began(struct request *r)
 {
 	uint64_t now = r->start_ns; /* a moment ago */
 
 	control_join(now);
-	control_count(CONTROL_requests_seen, 1);
 	if (!control_enabled()) {
-		control_count(CONTROL_skipped_off, 1);
-		sample_rest();
+		init_passed_over();
 		return;
 	}
+	control_count(CONTROL_requests_seen, 1);
 	/* A head that has not come whole yet is asked about at the end. */
 	if (kept_head_known(r) && init_filtered_out(r)) {
 		control_count(CONTROL_skipped_filter, 1);
@@ -365,6 +371,8 @@ static void init_tls_unseen(void)
 }
 
 static const struct track_callbacks callbacks = {
+	.off = control_off,
+	.passed_over = init_passed_over,
 	.began = init_began,
 	.head = record_head,
 	.resumed = init_resumed,

@@ -301,6 +301,11 @@ bool control_enabled(void)
 	return __atomic_load_n(&page->enabled, __ATOMIC_RELAXED) != 0;
 }
 
+bool control_off(void)
+{
+	return !control_enabled() && __atomic_load_n(&joined, __ATOMIC_ACQUIRE);
+}
+
 uint32_t control_rate(void)
 {
 	uint32_t rate = __atomic_load_n(&page->rate, __ATOMIC_RELAXED);

@@ -31,6 +31,8 @@ void control_join(uint64_t now_ns);
 void control_lost(void);
 
 bool control_enabled(void);
+/* Has the process joined, and is profiling switched off? */
+bool control_off(void);
 uint32_t control_rate(void);
 
 /* What is wanted, as the page says now. Good until the request at hand has ended. */

@@ -26,6 +26,9 @@ struct endpoint {
 	uint32_t reserved;
 };
 
+/* Its bytes are passed over (dormant.h), and the last were sent, or read. */
+enum connection_dormant { DORMANT_NOT, DORMANT_ANSWERED, DORMANT_READ };
+
 enum { CONNECTION_QUEUE_MAX = 16, CONNECTION_EVENTS_MAX = 2 * CONNECTION_QUEUE_MAX + 2 };
 
 struct connection {
@@ -33,6 +36,7 @@ struct connection {
 	enum wire_protocol protocol;
 	bool dead;                  /* its bytes can no longer be followed, or it was upgraded */
 	bool adopted;               /* first read was not preceded by an accept we saw */
+	uint8_t dormant;            /* enum connection_dormant */
 	uint8_t sniffed;
 	uint8_t sniff[WIRE_SNIFF_MAX];
 	struct proxy_head proxy;    /* while protocol is WIRE_PROXY */

@@ -2,6 +2,7 @@
 
 #include "preload/sigsafe/raw.h"
 #include "preload/track/current.h"
+#include "preload/track/dormant.h"
 #include "preload/track/endpoints.h"
 #include "preload/track/happened.h"
 #include "preload/track/outbound.h"
@@ -122,6 +123,20 @@ static bool io_begins(const struct connection_events *events, const struct reque
 	return false;
 }
 
+/* With the connection locked; unlocks it if true: then these bytes are nobody's. */
+static bool io_passes_over(struct connection *c, const void *bytes, size_t len, bool sent)
+{
+	bool head;
+
+	if (!dormant_passes(c, bytes, len, sent, track_callbacks->off && track_callbacks->off(),
+			    &head))
+		return false;
+	spin_unlock(&c->endpoint.lock);
+	if (head)
+		track_callbacks->passed_over();
+	return true;
+}
+
 /* With the connection locked; unlocks it. Returns how many of the bytes have been followed: if not all,
  * call again with the rest. */
 static size_t io_connection_step(struct connection *c, const void *bytes, size_t len,
@@ -132,6 +147,9 @@ static size_t io_connection_step(struct connection *c, const void *bytes, size_t
 	struct request *open, *answered;
 	size_t used;
 
+	*more = false;
+	if (io_passes_over(c, bytes, len, sends))
+		return len;
 	events.count = events.dropped = events.pushed = 0;
 	events.abandoned = events.more = false;
 	answered = sends ? c->first : NULL;

@@ -27,6 +27,9 @@
 #include "preload/track/turn.h"
 
 struct track_callbacks {
+	/* Is profiling switched off? Then connections may be passed over (dormant.h), and a request was. NULL: never. */
+	bool (*off)(void);
+	void (*passed_over)(void);
 	/* A request has begun: sets r->profiled. Once per request, before the others. */
 	void (*began)(struct request *r);
 	/* Its head is whole. At most once, on a thread that works for it. Only if r->profiled. */

@@ -51,6 +51,35 @@ serve() {
 	is "/r2/during /r4/again" "$(all_facts | jq -rs 'map(.["url.path"]) | sort | join(" ")')"
 }
 
+# Asks for $1 on the connection that descriptor 5 is, and takes the answer.
+ask() {
+	local line length=0
+	printf 'GET %s HTTP/1.1\r\nHost: a\r\n\r\n' "$1" >&5
+	while IFS= read -r -t 60 line <&5 && [ "$line" != $'\r' ]; do
+		[[ $line =~ ^[Cc]ontent-[Ll]ength:\ *([0-9]+) ]] && length=${BASH_REMATCH[1]}
+	done
+	IFS= read -r -t 60 -N "$length" line <&5
+}
+
+@test "a connection that is kept open: off and on take effect from request to request, all are counted" {
+	serve "${preload[@]}"
+	exec 5<>"/dev/tcp/127.0.0.1/$port"
+	ask /r1/on-1
+	"$REQPROF" ctl "$profiles" off
+	for i in 1 2 3 4; do ask "/r1/off-$i"; done
+	"$REQPROF" ctl "$profiles" on
+	ask /r1/on-2
+	ask /r1/on-3
+	"$REQPROF" ctl "$profiles" off
+	ask /r1/off-5
+	exec 5>&-
+	retry has_profiles 3
+	is "8 3 5" "$("$REQPROF" ctl "$profiles" status --json |
+		jq -r '.totals | "\(.requests_seen) \(.requests_profiled) \(.skipped_off)"')"
+	settle "$server_pid" 3
+	is "/r1/on-1 /r1/on-2 /r1/on-3" "$(all_facts | jq -rs 'map(.["url.path"]) | sort | join(" ")')"
+}
+
 @test "ctl off: requests get no signal any more" {
 	requires strace
 	serve "${preload[@]}"

@@ -59,7 +59,7 @@ def callgrind(work, name, arguments, **settings):
 def hooks(work, name, **settings):
     """A call's instructions beyond libc's own."""
     counts = callgrind(work, name, [str(BUILD / "bench" / "hooks"), "counts"],
-                       LD_PRELOAD=str(BUILD / "libreqprof.so"), REQPROF_DIR=str(work / name),
+                       LD_PRELOAD=str(BUILD / "libreqprof.so"), REQPROF_DIR=str(work / (name + "-files")),
                        **settings)
     return {what: (counts[what] - counts["libc: " + what]) / 100
             for what in ("read, untracked", "request")}

@@ -70,7 +70,20 @@ static void tls_unseen(void)
 	unseen++;
 }
 
+static bool switched_off;
+static bool off(void)
+{
+	return switched_off;
+}
+static unsigned passed;
+static void passed_over(void)
+{
+	passed++;
+}
+
 static const struct track_callbacks callbacks = {
+	.off = off,
+	.passed_over = passed_over,
 	.began = began,
 	.head = head,
 	.resumed = resumed,
@@ -946,6 +959,72 @@ static void switched_off_nobody_holds_a_request(void)
 	profiling = true;
 }
 
+static void answer(void)
+{
+	out("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+}
+
+static void start_dormant(void)
+{
+	connect_pair();
+	in("GET /a HTTP/1.1\r\n\r\n");
+	answer();
+	switched_off = true;
+	passed = 0;
+	happened[0] = '\0';
+}
+
+static void end_dormant(void)
+{
+	switched_off = false;
+	close_server();
+	close_all();
+}
+
+static void switched_off_a_connection_is_passed_over(void)
+{
+	start_dormant();
+	in("GET /b HTTP/1.1\r\n\r\n");
+	answer();
+	in("POST /c HTTP/1.1\r\nContent-Length: 5\r\n\r\n");
+	in("hello");
+	answer();
+	CHECK_INT(passed, 2);
+	CHECK_STR(happened, "");
+	switched_off = false;
+	in("GET /d HTTP/1.1\r\n\r\n");
+	answer();
+	CHECK_INT(passed, 2);
+	CHECK_STR(happened, "began; resumed /d; paused /d; finished /d; ");
+	end_dormant();
+}
+
+static void a_request_that_runs_when_it_is_switched_off_is_followed_to_its_end(void)
+{
+	connect_pair();
+	in("GET /a HTTP/1.1\r\n\r\n");
+	switched_off = true;
+	answer();
+	CHECK_STR(happened, "began; resumed /a; paused /a; finished /a; ");
+	end_dormant();
+}
+
+static void switched_on_in_the_middle_it_waits_for_the_next_head(void)
+{
+	start_dormant();
+	in("POST /b HTTP/1.1\r\nContent-Length: 18\r\n\r\n");
+	switched_off = false;
+	in("GET /c HTTP/1.1\r\n\r\n"); /* the body */
+	answer();
+	in("\x82\x05 a frame");
+	answer();
+	CHECK_STR(happened, "");
+	in("GET /d HTTP/1.1\r\n\r\n");
+	answer();
+	CHECK_STR(happened, "began; resumed /d; paused /d; finished /d; ");
+	end_dormant();
+}
+
 static long resident_pages(void)
 {
 	long pages = -1, all;
@@ -1013,6 +1092,9 @@ int main(void)
 		TAP_TEST(a_forked_child_forgets_its_parents_requests),
 		TAP_TEST(a_forked_child_serves_a_connection_it_inherited),
 		TAP_TEST(switched_off_nobody_holds_a_request),
+		TAP_TEST(switched_off_a_connection_is_passed_over),
+		TAP_TEST(a_request_that_runs_when_it_is_switched_off_is_followed_to_its_end),
+		TAP_TEST(switched_on_in_the_middle_it_waits_for_the_next_head),
 		TAP_TEST(objects_are_used_again),
 		TAP_TEST(one_that_comes_right_after_an_answer_has_not_lain_there),
 	};
