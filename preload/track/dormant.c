@@ -7,7 +7,8 @@ static bool dormant_may_begin(const struct connection *c)
 	       c->incoming && c->incoming->in.any.stage == WIRE_DONE;
 }
 
-bool dormant_passes(struct connection *c, const void *bytes, size_t len, bool sent, bool off, bool *head)
+bool dormant_passes(struct connection *c, const void *bytes, size_t len, bool sent, bool off,
+		    bool *head)
 {
 	bool answered = c->dormant == DORMANT_ANSWERED;
 

@@ -16,6 +16,7 @@
  * passed over? off: profiling is. *head is set if a request seems to begin with them: told by what was
  * sent before, so one that is pipelined behind another is missed.
  */
-bool dormant_passes(struct connection *c, const void *bytes, size_t len, bool sent, bool off, bool *head);
+bool dormant_passes(struct connection *c, const void *bytes, size_t len, bool sent, bool off,
+		    bool *head);
 
 #endif
