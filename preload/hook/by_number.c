@@ -39,6 +39,10 @@ EXPORT long syscall(long number, ...)
 		return signal_action_by_number((int)a, (const void *)b, (void *)c, (size_t)d);
 	case SYS_rt_sigprocmask:
 		return signal_mask_by_number((int)a, (const void *)b, (void *)c, (size_t)d);
+	case SYS_signalfd:
+		return signal_fd_by_number((int)a, (const void *)b, (size_t)c, 0);
+	case SYS_signalfd4:
+		return signal_fd_by_number((int)a, (const void *)b, (size_t)c, (int)d);
 	default:
 		/* In line for those that never wait: what costs is a look at a thread-local. */
 		if (!waiting_wanted())

@@ -11,6 +11,8 @@ struct by_number_call {
 /* rt_sigaction and rt_sigprocmask: as syscall() returns. The structs are the kernel's. */
 long signal_action_by_number(int number, const void *action, void *old, size_t size);
 long signal_mask_by_number(int how, const void *set, void *old, size_t size);
+/* signalfd4, and signalfd with no flags. */
+long signal_fd_by_number(int fd, const void *mask, size_t size, int flags);
 
 /* What may wait is held off from our signal, and timed; the others are called. */
 long waits_by_number(const struct by_number_call *call);

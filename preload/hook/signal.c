@@ -11,6 +11,7 @@
 #include "preload/hook/real.h"
 #include "preload/sample/mask.h"
 #include "preload/sample/signal.h"
+#include "preload/sample/signal_fds.h"
 #include "preload/sigsafe/peek.h"
 #include "preload/sigsafe/raw.h"
 
@@ -201,7 +202,42 @@ EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 	return signal_mask(libc_pthread_sigmask, how, set, old);
 }
 
-/* ---- by number (process.c) */
+/* ---- signals out of a descriptor */
+
+static long signal_fd(long (*make)(int, const void *, int), int fd, const void *mask, int flags)
+{
+	uint64_t wanted;
+	sigset_t edited;
+	long result;
+
+	/* A bad address is the kernel's to refuse, and our memory is not a vfork child's. */
+	if (!hook_active || signal_in_vfork_child() || !peek_ok((uintptr_t)mask, sizeof(wanted)))
+		return make(fd, mask, flags);
+	memcpy(&wanted, mask, sizeof(wanted));
+	sigemptyset(&edited);
+	memcpy(&edited, &(uint64_t){ signal_fds_mask(wanted) }, sizeof(wanted));
+	result = make(fd, &edited, flags);
+	if (result >= 0)
+		signal_fds_made((int)result, wanted);
+	return result;
+}
+
+static long signal_fd_by_name(int fd, const void *mask, int flags)
+{
+	return libc_signalfd(fd, mask, flags);
+}
+
+static long signal_fd_make(int fd, const void *mask, int flags)
+{
+	return libc_syscall(SYS_signalfd4, fd, mask, sizeof(uint64_t), flags);
+}
+
+EXPORT int signalfd(int fd, const sigset_t *mask, int flags)
+{
+	return (int)signal_fd(signal_fd_by_name, fd, mask, flags);
+}
+
+/* ---- by number */
 
 /* struct sigaction as the kernel has it. */
 struct kernel_action {
@@ -269,6 +305,13 @@ long signal_mask_by_number(int how, const void *set, void *old, size_t size)
 	if (old)
 		memcpy(old, &before, size);
 	return 0;
+}
+
+long signal_fd_by_number(int fd, const void *mask, size_t size, int flags)
+{
+	if (size != sizeof(uint64_t))
+		return libc_syscall(SYS_signalfd4, fd, mask, size, flags);
+	return signal_fd(signal_fd_make, fd, mask, flags);
 }
 
 EXPORT int __sigaction(int, const struct sigaction *, struct sigaction *)

@@ -234,6 +234,7 @@
 	HOOK(int, sigaction, \
 	     (int number, const struct sigaction *action, struct sigaction *old), \
 	     (number, action, old)) \
+	HOOK(int, signalfd, (int fd, const sigset_t *mask, int flags), (fd, mask, flags)) \
 	HOOK(sighandler_t, signal, (int number, sighandler_t handler), (number, handler)) \
 	HOOK(sighandler_t, sysv_signal, (int number, sighandler_t handler), (number, handler)) \
 	HOOK(sighandler_t, sigset, (int number, sighandler_t handler), (number, handler)) \

@@ -8,6 +8,7 @@
 #include "preload/sample/libc.h"
 #include "preload/sample/mask.h"
 #include "preload/sample/sample.h"
+#include "preload/sample/signal_fds.h"
 #include "preload/sigsafe/handler.h"
 #include "preload/sigsafe/raw.h"
 
@@ -113,6 +114,7 @@ static void signal_foreign(int number, siginfo_t *info, void *context)
 		mask_give_up(&mask);
 		memcpy(&interrupted->uc_sigmask, &mask, sizeof(mask));
 		signal_stop_clock();
+		signal_fds_show();
 		signal_send_again(number, info);
 		return;
 	}
@@ -220,6 +222,7 @@ int signal_arm(int preferred)
 		if (armed) {
 			result = 0;
 			signal_hold_back_from_handlers();
+			signal_fds_hide();
 			if (libc_sigaction(SIGIO, NULL, &shadow_io) == 0 &&
 			    shadow_io.sa_handler == SIG_DFL && signal_guard_io() == 0)
 				io_guarded = true;

@@ -24,6 +24,7 @@ same() {
 
 @test "reading and writing" { same conform_stream; }
 @test "signal actions and masks, waiting for signals, small stacks" { same conform_signal; }
+@test "signals out of descriptors" { same conform_signalfd; }
 @test "locks, conditions, semaphores, ends of threads" { same conform_lock; }
 @test "files at offsets, file locks" { same conform_file; }
 @test "waiting for descriptors, time and names" { same conform_wait; }
