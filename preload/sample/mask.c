@@ -116,6 +116,8 @@ bool mask_hold(void)
 	uint64_t bit = mask_bit();
 	bool before = held;
 
+	if (state == MASK_GIVEN_UP)
+		return before;
 	held = true;
 	raw_sigprocmask(SIG_BLOCK, &bit, NULL);
 	return before;
@@ -125,6 +127,9 @@ void mask_release(bool before)
 {
 	uint64_t bit = mask_bit();
 
+	/* Nothing was held: the host's signal stays blocked. */
+	if (state == MASK_GIVEN_UP)
+		return;
 	raw_sigprocmask(SIG_UNBLOCK, &bit, NULL);
 	held = before;
 }
