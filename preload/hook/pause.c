@@ -70,13 +70,12 @@ EXPORT unsigned sleep(unsigned seconds)
 	return result;
 }
 
-/* As much as is promised whole, and at once, is not looked at. */
 EXPORT ssize_t getrandom(void *buf, size_t size, unsigned flags)
 {
 	struct wait w;
 	ssize_t result;
 
-	if (size <= WAITING_RANDOM_WHOLE && !(flags & GRND_RANDOM))
+	if (!waiting_random(size, flags))
 		return libc_getrandom(buf, size, flags);
 	waiting_begin(&w);
 	result = libc_getrandom(buf, size, flags);

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <time.h>
@@ -20,7 +21,13 @@
 #include "preload/hook/guard.h"
 #include "preload/sample/wait.h"
 
-enum { WAITING_RANDOM_WHOLE = 256 }; /* getrandom() of so much is never interrupted */
+/* getrandom() of so much is never interrupted: as much as is promised whole, and at once, is not looked at. */
+static inline bool waiting_random(size_t size, unsigned flags)
+{
+	enum { WHOLE = 256 };
+
+	return size > WHOLE || (flags & GRND_RANDOM);
+}
 
 /* Not a call of our own, nor a vfork child's: it has the parent's memory. */
 static inline bool waiting_wanted(void)

@@ -57,7 +57,7 @@ static const char *waits_on(const struct by_number_call *call, enum wait_kind *k
 		/* One with a mask of its own is left alone. */
 		return (call->d & IO_URING_GETEVENTS) && !call->e ? "io_uring" : NULL;
 	case SYS_getrandom:
-		return (size_t)call->b > WAITING_RANDOM_WHOLE ? "random numbers" : NULL;
+		return waiting_random((size_t)call->b, (unsigned)call->c) ? "random numbers" : NULL;
 	case SYS_poll:
 	case SYS_select:
 	case SYS_epoll_wait:
