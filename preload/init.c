@@ -159,12 +159,29 @@ static void init_rests(struct request *r)
 		__atomic_store_n(&r->idle_since_ns, monotonic_ns(), __ATOMIC_RELEASE);
 }
 
+/*
+ * For how long the last readings of a thread serve as the next request's first. Where only slow requests
+ * are kept the others are not read at their ends: off by a thousandth of what is slow is near enough.
+ */
+static uint64_t init_near_ns(void)
+{
+	enum { SHARE = 1000, MOST_NS = 1000000 };
+	const struct keep_rules *keep = &control_wishes()->keep;
+	uint64_t near_ns = keep->rules == KEEP_SLOWER ? keep->slower_ns / SHARE : 0;
+
+	if (near_ns < SAMPLE_NEAR_NS)
+		return SAMPLE_NEAR_NS;
+	return near_ns < MOST_NS ? near_ns : MOST_NS;
+}
+
 static void init_resumed(struct request *r)
 {
 	bool made;
 	uint64_t entered_ns = monotonic_ns();
 	struct sample_thread *thread = work_thread(&made);
 
+	if (thread)
+		thread->near_ns = init_near_ns();
 	if (!thread || !sample_start(thread, (struct stacks **)&r->samples)) {
 		control_count(CONTROL_skipped_no_memory, 1);
 		return;
@@ -179,9 +196,33 @@ static void init_resumed(struct request *r)
 	thread->handler.target->request = live_request_number(r->live);
 }
 
+/* Once it has ended: is it certain that it leaves no file? */
+static bool init_unwanted(struct request *r)
+{
+	if (__atomic_load_n(&r->unwanted, __ATOMIC_RELAXED))
+		return true;
+	if (__atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != REQUEST_ENDED ||
+	    !kept_by_none(&control_wishes()->keep, r))
+		return false;
+	__atomic_store_n(&r->unwanted, true, __ATOMIC_RELAXED);
+	return true;
+}
+
+static void init_add_used(struct request *r, const struct sample_used *used)
+{
+	__atomic_fetch_add(&r->cpu_ns, used->cpu_ns, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&r->queued_ns, used->usage.queued_ns, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&r->faults, used->usage.faults, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&r->major_faults, used->usage.major_faults, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&r->preempted, used->usage.preempted, __ATOMIC_RELAXED);
+	if (used->usage.queued_known)
+		r->queued_known = true;
+}
+
 static void init_paused(struct request *r)
 {
 	struct sample_thread *thread = sample_thread_self();
+	bool wanted = !init_unwanted(r);
 	struct sample_used used;
 
 	if (!thread || !thread->handler.target)
@@ -189,14 +230,9 @@ static void init_paused(struct request *r)
 	if (thread->holder)
 		__atomic_store_n(&thread->holder->request, NULL, __ATOMIC_RELEASE);
 	init_rests(r);
-	sample_stop(thread, (struct stacks **)&r->samples, &used);
-	__atomic_fetch_add(&r->cpu_ns, used.cpu_ns, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&r->queued_ns, used.usage.queued_ns, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&r->faults, used.usage.faults, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&r->major_faults, used.usage.major_faults, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&r->preempted, used.usage.preempted, __ATOMIC_RELAXED);
-	if (used.usage.queued_known)
-		r->queued_known = true;
+	sample_stop(thread, (struct stacks **)&r->samples, wanted ? &used : NULL);
+	if (wanted)
+		init_add_used(r, &used);
 	record_moved(r, monotonic_ns());
 	work_told(thread);
 }
@@ -237,13 +273,14 @@ static uint32_t init_kept(const struct request *r)
 		{ KEEP_WORST, CONTROL_kept_worst },   { KEEP_ASKED, CONTROL_kept_asked },
 	};
 	bool full = false;
-	uint32_t kept;
+	uint32_t kept = 0;
 
 	if (init_filtered_out(r)) {
 		control_count(CONTROL_skipped_filter, 1);
 		return 0;
 	}
-	kept = kept_by(&control_wishes()->keep, control_keep(), r, &full);
+	if (!r->unwanted)
+		kept = kept_by(&control_wishes()->keep, control_keep(), r, &full);
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
 		if (kept & counters[i].rule)
 			control_count(counters[i].counter, 1);

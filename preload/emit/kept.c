@@ -73,8 +73,9 @@ static bool kept_worst(struct control_route *route, uint32_t worst, uint64_t wal
 }
 
 static uint32_t kept_by_route(const struct keep_rules *rules, struct control_keep *shared,
-			      const struct request *r, uint64_t wall_ns, bool *full)
+			      const struct request *r, bool *full)
 {
+	uint64_t wall_ns = r->end_ns - r->start_ns;
 	struct control_route *route = kept_route(shared, kept_key(r));
 	uint32_t kept = 0;
 
@@ -89,19 +90,31 @@ static uint32_t kept_by_route(const struct keep_rules *rules, struct control_kee
 	return kept & rules->rules;
 }
 
-uint32_t kept_by(const struct keep_rules *rules, struct control_keep *shared,
-		 const struct request *r, bool *full)
+/* Those that look at the request alone. */
+static uint32_t kept_by_itself(const struct keep_rules *rules, const struct request *r)
 {
-	uint64_t wall_ns = r->end_ns - r->start_ns;
 	unsigned status = r->out_ready ? r->out.any.status : 0;
 	uint32_t kept = rules->rules & KEEP_ALWAYS;
 
-	if (rules->rules & KEEP_SLOWER && wall_ns >= rules->slower_ns)
+	if (rules->rules & KEEP_SLOWER && r->end_ns - r->start_ns >= rules->slower_ns)
 		kept |= KEEP_SLOWER;
 	if (rules->rules & KEEP_FAILED && (status == 0 || status >= 500))
 		kept |= KEEP_FAILED;
 	if (rules->rules & KEEP_ASKED && request_facts(r)->asked)
 		kept |= KEEP_ASKED;
+	return kept;
+}
+
+bool kept_by_none(const struct keep_rules *rules, const struct request *r)
+{
+	return !(rules->rules & (KEEP_FIRST | KEEP_EVERY | KEEP_WORST)) && !kept_by_itself(rules, r);
+}
+
+uint32_t kept_by(const struct keep_rules *rules, struct control_keep *shared,
+		 const struct request *r, bool *full)
+{
+	uint32_t kept = kept_by_itself(rules, r);
+
 	/* The first one, then every so many. */
 	if (rules->rules & KEEP_EVERY &&
 	    __atomic_fetch_add(&shared->counts[r->role == REQUEST_PROXY], 1, __ATOMIC_RELAXED) %
@@ -109,7 +122,7 @@ uint32_t kept_by(const struct keep_rules *rules, struct control_keep *shared,
 		    0)
 		kept |= KEEP_EVERY;
 	if (rules->rules & (KEEP_FIRST | KEEP_WORST))
-		kept |= kept_by_route(rules, shared, r, wall_ns, full);
+		kept |= kept_by_route(rules, shared, r, full);
 	return kept;
 }
 

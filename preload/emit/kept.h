@@ -6,6 +6,9 @@
 #include "format/keep.h"
 #include "preload/track/request.h"
 
+/* Is it certain that none will? False also when that cannot be told without counting it (first, every, worst). */
+bool kept_by_none(const struct keep_rules *rules, const struct request *r);
+
 /*
  * The rules that keep the request (enum keep_rule), 0: none does. *shared is what all processes
  * know together; `first` and `worst` find no room in it when *full is set. No system call.

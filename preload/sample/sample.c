@@ -23,10 +23,10 @@ enum { SPARES_MAX = 16 };
  * request ends: ticks that come between requests are nobody's. Should the thread do other work for long,
  * they are waste: then the clock is stopped, and for a while at the end of each request. (Not stopped at
  * an idle tick and started at the next request each time: a request that is shorter than what was
- * left of the other work's period would never be sampled.) And the readings at the end of a request are those of
- * the start of the next one when that follows within NEAR_NS.
+ * left of the other work's period would never be sampled.) And the last readings serve for the start of the next
+ * request when that follows within near_ns: as if the thread had been on its CPU all the time.
  */
-enum { NEAR_NS = 50000, STOP_AT_ONCE = 1000 };
+enum { STOP_AT_ONCE = 1000 };
 
 static void (*thread_ends)(void);
 static pthread_key_t end_key;
@@ -250,30 +250,35 @@ uint32_t sample_tid(void)
 	return thread && thread->tid ? thread->tid : (uint32_t)raw_gettid();
 }
 
+static void sample_read(struct sample_thread *thread)
+{
+	usage_read(&thread->usage_source, &thread->reading.usage);
+	thread->reading.cpu_ns = sample_cpu_ns();
+	thread->reading.at_ns = monotonic_ns();
+}
+
 /* Where the thread stands, in what it has used so far. */
 static void sample_read_start(struct sample_thread *thread)
 {
 	uint64_t now = monotonic_ns();
 
-	thread->mark_ns = now;
-	if (now - thread->stopped.at_ns < NEAR_NS) {
-		thread->usage_start = thread->stopped.usage;
-		thread->cpu_start_ns = thread->stopped.cpu_ns + (now - thread->stopped.at_ns);
-	} else {
-		usage_read(&thread->usage_source, &thread->usage_start);
-		thread->cpu_start_ns = sample_cpu_ns();
+	if (now - thread->reading.at_ns >= thread->near_ns) {
+		sample_read(thread);
+		now = thread->reading.at_ns;
 	}
+	thread->usage_start = thread->reading.usage;
+	thread->cpu_start_ns = thread->reading.cpu_ns + (now - thread->reading.at_ns);
+	thread->mark_ns = now;
 	thread->mark_cpu_ns = thread->cpu_start_ns;
 }
 
 static void sample_read_end(struct sample_thread *thread, struct sample_used *used)
 {
-	usage_read(&thread->usage_source, &thread->stopped.usage);
-	thread->stopped.cpu_ns = sample_cpu_ns();
-	thread->stopped.at_ns = monotonic_ns();
-	used->usage = usage_since(&thread->usage_start, &thread->stopped.usage);
-	if (thread->stopped.cpu_ns > thread->cpu_start_ns)
-		used->cpu_ns = thread->stopped.cpu_ns - thread->cpu_start_ns;
+	*used = (struct sample_used){ 0 };
+	sample_read(thread);
+	used->usage = usage_since(&thread->usage_start, &thread->reading.usage);
+	if (thread->reading.cpu_ns > thread->cpu_start_ns)
+		used->cpu_ns = thread->reading.cpu_ns - thread->cpu_start_ns;
 }
 
 void sample_clock_run(struct sample_thread *thread)
@@ -349,7 +354,6 @@ void sample_stop(struct sample_thread *thread, struct stacks **list, struct samp
 {
 	struct stacks *target = thread->handler.target;
 
-	*used = (struct sample_used){ 0 };
 	if (!target)
 		return;
 	sample_clock_leave(thread);
@@ -359,7 +363,8 @@ void sample_stop(struct sample_thread *thread, struct stacks **list, struct samp
 		sample_list(list, target);
 	else if (!sample_listed(list, target))
 		sample_put_spare(thread, target);
-	sample_read_end(thread, used);
+	if (used)
+		sample_read_end(thread, used);
 }
 
 uint64_t sample_park(struct sample_thread *thread, struct stacks **list)
@@ -461,7 +466,7 @@ void sample_postfork_child(void)
 		thread->spares--;
 		stacks_free(tree);
 	}
-	thread->stopped.at_ns = 0;
+	thread->reading.at_ns = 0;
 	thread->parked = NULL;
 	thread->handler.left_running = false;
 	thread->handler.target = NULL;

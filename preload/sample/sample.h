@@ -32,7 +32,8 @@ struct sample_thread {
 	struct {
 		uint64_t at_ns, cpu_ns; /* CLOCK_MONOTONIC; 0: never yet */
 		struct usage usage;
-	} stopped; /* the readings at the end of the thread's last work for a request */
+	} reading; /* the last, at the start of the thread's work for a request, or at its end */
+	uint64_t near_ns; /* how long the last reading is good for at the next start: set before sample_start */
 	uint64_t mark_ns, mark_cpu_ns; /* the last reading of the CPU clock, and when: see wait.h */
 	uint64_t look_ns;              /* see wait_foresee */
 	uint64_t stray_ns, stray_cpu_ns; /* preload/stray.c: when it began */
@@ -64,7 +65,11 @@ void sample_on_thread_end(void (*ends)(void));
 /* Starts sampling this thread into stacks of *list, an atomic list that belongs to a request: a
  * tree that this thread put there before is used again. False: no memory, nothing started. */
 bool sample_start(struct sample_thread *thread, struct stacks **list);
-/* Stops; puts the tree on the list if there is anything in it. What the thread used since the start. */
+/* near_ns, unless the readings at an end may be left out and more is allowed. */
+enum { SAMPLE_NEAR_NS = 50000 };
+
+/* Stops; puts the tree on the list if there is anything in it. What the thread used since the start;
+ * used NULL: nobody wants to know, and the two system calls for it are saved. */
 struct sample_used {
 	uint64_t cpu_ns;
 	struct usage usage;

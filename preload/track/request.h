@@ -79,6 +79,7 @@ struct request {
 	/* For those behind the callbacks (init.c); zero when the request begins, else untouched here. */
 	void *samples;                  /* atomic list of struct stacks */
 	void *live;                     /* what the live file says of it, NULL: nothing */
+	bool unwanted;                  /* atomic: it has ended, and leaves no file: what it used is not read */
 	uint64_t cpu_ns;                /* atomic sum over threads */
 	uint32_t tids[4];               /* atomic: the first threads that worked for it */
 	uint32_t threads;               /* atomic: how many of them */

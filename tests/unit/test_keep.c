@@ -173,6 +173,26 @@ static void slow_and_failed_requests_are_kept(void)
 	CHECK_INT(kept("failed", request("/a", 404, 1)), 0);
 }
 
+static bool none(const char *text, struct request *r)
+{
+	struct keep_rules rules;
+
+	CHECK(parse(text, &rules));
+	return kept_by_none(&rules, r);
+}
+
+static void that_none_will_keep_it_is_certain_without_counting(void)
+{
+	CHECK(none("slower=20ms,failed", request("/a", 200, 19)));
+	CHECK(!none("slower=20ms,failed", request("/a", 200, 20)));
+	CHECK(!none("slower=20ms,failed", request("/a", 500, 19)));
+	CHECK(!none("always", request("/a", 200, 19)));
+	CHECK(none("asked", request("/a", 200, 19)));
+	CHECK(!none("slower=20ms,first", request("/a", 200, 19)));
+	CHECK(!none("slower=20ms,worst=1", request("/a", 200, 19)));
+	CHECK(!none("every=10", request("/a", 200, 19)));
+}
+
 static void the_first_of_each_route_is_kept(void)
 {
 	memset(&shared, 0, sizeof(shared));
@@ -234,6 +254,7 @@ int main(void)
 		TAP_TEST(many_stars_end_soon),
 		TAP_TEST(requests_are_read_no_further_than_their_ends),
 		TAP_TEST(slow_and_failed_requests_are_kept),
+		TAP_TEST(that_none_will_keep_it_is_certain_without_counting),
 		TAP_TEST(the_first_of_each_route_is_kept),
 		TAP_TEST(one_in_so_many_is_kept),
 		TAP_TEST(the_slowest_of_a_route_are_kept),
