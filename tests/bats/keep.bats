@@ -69,8 +69,10 @@ decided() {
 		server_up server "$port"
 		for path in /ok /sleep /ok /sleep; do get "$path" >/dev/null; done
 		retry decided 4
-		settle "$server_pid" 2
-		is "/sleep" "$(all_facts | jq -r '.["url.path"]' | sort -u)"
+		# Where other work takes the CPUs away, the first request of a process may be slow as well.
+		settle "$server_pid" "$(total files_written)"
+		is "2 true" "$(all_facts | jq -rs '"\(map(select(.["url.path"] == "/sleep")) | length) " +
+			"\(map((.["reqprof.wall_ns"] | tonumber) >= 150e6) | all)"')"
 	done
 }
 
