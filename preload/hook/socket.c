@@ -1,5 +1,6 @@
 /* Descriptors that the host makes, copies and closes. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 
@@ -7,6 +8,7 @@
 #include "preload/hook/real.h"
 #include "preload/hook/waiting.h"
 #include "preload/ours.h"
+#include "preload/sigsafe/raw.h"
 #include "preload/track/track.h"
 
 static void socket_accepted(int listener, int fd)
@@ -20,13 +22,24 @@ static void socket_accepted(int listener, int fd)
 	errno = saved;
 }
 
-/* Before the call: accepting is waiting for new work, and afterwards would be one request too late. */
-static void socket_accepting(void)
+static bool socket_blocks(int fd)
+{
+	int flags = raw_fcntl(fd, F_GETFL, 0);
+
+	return flags < 0 || !(flags & O_NONBLOCK);
+}
+
+/*
+ * Before the call: accepting is waiting for new work, and afterwards would be one request too late. In the
+ * middle of an event loop's turn it takes what has come, and the turn goes on.
+ */
+static void socket_accepting(int listener)
 {
 	int saved = errno;
 
 	if (hook_enter()) {
-		track_wait_accept();
+		if (!track_in_turns() || socket_blocks(listener))
+			track_wait_accept();
 		hook_leave();
 	}
 	errno = saved;
@@ -36,7 +49,7 @@ EXPORT int accept(int fd, struct sockaddr *address, socklen_t *len)
 {
 	int accepted;
 
-	socket_accepting();
+	socket_accepting(fd);
 	accepted = libc_accept(fd, address, len);
 	socket_accepted(fd, accepted);
 	return accepted;
@@ -46,7 +59,7 @@ EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 {
 	int accepted;
 
-	socket_accepting();
+	socket_accepting(fd);
 	accepted = libc_accept4(fd, address, len, flags);
 	socket_accepted(fd, accepted);
 	return accepted;
