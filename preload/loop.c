@@ -11,7 +11,6 @@
 
 enum {
 	OWNERS_MAX = 16,       /* different requests in one stretch between two events */
-	CALL_ENDS_NS = 100000, /* from the end of a wait in read or write to the event of that call, at most */
 };
 
 /* A turn while it is settled. */
@@ -268,30 +267,30 @@ static void loop_settle_kernel(struct settling *s, uint32_t first)
 	}
 }
 
-/* What the call that waited read or wrote afterwards. */
-static struct turn_answer loop_whose_call(const struct turn *turn, const struct wait_record *wait)
+/*
+ * What the call that waited read or wrote. Of one that moved nothing only its own task tells: what came
+ * before and comes after is about other sockets.
+ */
+static struct turn_answer loop_whose_call(const struct turn *turn, const struct wait_record *wait,
+					  const struct turn_work *work)
 {
-	for (unsigned i = 0; i < turn->count; i++) {
-		const struct turn_event *event = &turn->events[i];
-
-		if (event->at_ns < wait->end_ns)
-			continue;
-		if (event->at_ns - wait->end_ns < CALL_ENDS_NS)
-			return (struct turn_answer){ event->request, TURN_CERTAIN };
-		break;
-	}
+	for (unsigned i = 0; i < turn->count; i++)
+		if (turn->events[i].call_ns == wait->end_ns)
+			return (struct turn_answer){ turn->events[i].request, TURN_CERTAIN };
+	if (work->task && work->task != turn->loop_task)
+		return turn_whose(turn, work);
 	return (struct turn_answer){ NULL, TURN_NOBODY };
 }
 
 static void loop_settle_wait(struct settling *s, uint32_t index)
 {
 	const struct wait_record *wait = &s->held->stacks->waits.records[index];
-	struct turn_answer answer = { NULL, TURN_NOBODY };
-	struct turn_work work = { .at_ns = wait->at_ns, .task = s->held->wait_tasks[index] };
+	const struct turn_work work = { .at_ns = wait->at_ns, .task = s->held->wait_tasks[index] };
+	struct turn_answer answer;
 
 	if (wait->kind == WAIT_SOCKET || wait->kind == WAIT_BODY || wait->kind == WAIT_SEND)
-		answer = loop_whose_call(s->turn, wait);
-	if (!answer.request)
+		answer = loop_whose_call(s->turn, wait, &work);
+	else
 		answer = turn_whose(s->turn, &work);
 	if (!answer.request || !track_keep(answer.request)) {
 		s->nobodys_waits += wait->count;

@@ -122,7 +122,7 @@ void current_notice_ended(void)
 void current_quiet(void)
 {
 	if (track_self.turn)
-		turns_end(true);
+		turns_end();
 	strays_end(NULL);
 	current_put_down();
 	current_let_go_of_ended();

@@ -20,6 +20,7 @@ struct turn_event {
 	struct request *request; /* with a reference and a hold */
 	uint64_t at_ns, cpu_ns;	 /* monotonic clock; the thread's CPU clock */
 	uint64_t task;		 /* that did it; 0: not known */
+	uint64_t call_ns;	 /* when the call ended that it tells of, as that was timed; 0: not known */
 	bool before;		 /* the work before it was for this request: not when that begins here */
 	bool after;		 /* so is the work after it: not when it ends here */
 	bool sent;		 /* not a read: readiness for that is no consequence of the work before */

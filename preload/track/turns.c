@@ -34,24 +34,49 @@ void turns_begin(void)
 	track_callbacks->turn_begins(turn);
 }
 
-void turns_end(bool waits)
+/* Lets go of the first so many events of the turn that has been settled. */
+static void turns_drop(struct turn *turn, unsigned count)
 {
-	struct turn *turn = track_self.turn;
-	struct turn_event *events = turn->events;
-	unsigned count = turn->count;
-
-	if (!turn->running)
-		return;
-	track_callbacks->turn_ends(turn, waits, __atomic_load_n(&track_requests_open, __ATOMIC_RELAXED) == 0);
-	turn_remember(turn);
 	turn->running = false;
 	turn->count = 0;
 	for (unsigned i = 0; i < count; i++) {
-		holds_drop(events[i].request);
-		request_unref(events[i].request);
+		holds_drop(turn->events[i].request);
+		request_unref(turn->events[i].request);
 	}
-	if (!waits)
-		turns_begin();
+}
+
+static void turns_settle(struct turn *turn, bool waits)
+{
+	track_callbacks->turn_ends(turn, waits, __atomic_load_n(&track_requests_open, __ATOMIC_RELAXED) == 0);
+	turn_remember(turn);
+}
+
+void turns_end(void)
+{
+	struct turn *turn = track_self.turn;
+
+	if (!turn->running)
+		return;
+	turns_settle(turn, true);
+	turns_drop(turn, turn->count);
+}
+
+/*
+ * There is no room for more events: the turn goes on as another one, which begins with the last of them.
+ * That tells whose work comes next.
+ */
+static void turns_split(struct turn *turn)
+{
+	struct turn_event last = turn->events[turn->count - 1];
+
+	turns_settle(turn, false);
+	turns_drop(turn, turn->count - 1);
+	turns_begin();
+	last.at_ns = turn->start_ns;
+	last.cpu_ns = turn->start_cpu_ns;
+	last.before = false;
+	last.call_ns = 0;
+	turn->events[turn->count++] = last;
 }
 
 void turns_event(struct request *r, bool before, bool after, bool sent)
@@ -61,8 +86,6 @@ void turns_event(struct request *r, bool before, bool after, bool sent)
 
 	if (!turn->running)
 		turns_begin();
-	if (turn->count == TURN_EVENTS_MAX)
-		turns_end(false);
 	if (!__atomic_load_n(&r->begun, __ATOMIC_ACQUIRE) || !holds_take(r)) {
 		request_unref(r);
 		return;
@@ -70,9 +93,13 @@ void turns_event(struct request *r, bool before, bool after, bool sent)
 	turns_count_open(turn);
 	event = &turn->events[turn->count++];
 	*event = (struct turn_event){
-		.request = r, .before = before, .after = after, .sent = sent, .several = track_self.several
+		.request = r, .before = before, .after = after, .sent = sent, .several = track_self.several,
+		.call_ns = track_self.io_ns
 	};
 	track_callbacks->turn_event(event);
+	/* Not before the next event, which tells of the call that it comes from. */
+	if (turn->count == TURN_EVENTS_MAX)
+		turns_split(turn);
 }
 
 /* From now on the thread is an event loop. */
@@ -109,7 +136,7 @@ void turns_leave(void)
 
 	if (!turn)
 		return;
-	turns_end(true);
+	turns_end();
 	turn_forget(turn);
 	track_self.turn = NULL;
 	pool_put(&turn_pool, turn);

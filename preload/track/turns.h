@@ -19,8 +19,8 @@ bool turns_look_for_loop(bool waits);
 void turns_look_for_pipeline(void);
 
 void turns_begin(void);
-/* waits: for new work; else there only is no room for more events. */
-void turns_end(bool waits);
+/* The thread goes to wait for new work. */
+void turns_end(void);
 /* Something was read or written for r. Takes over one reference. */
 void turns_event(struct request *r, bool before, bool after, bool sent);
 
