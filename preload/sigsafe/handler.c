@@ -111,18 +111,22 @@ static size_t handler_walk(struct handler_thread *self, const struct unwind_regi
 	return depth;
 }
 
-enum { CALLER_BYTES = 2048 }; /* from one call in a function to the next, at most */
+enum {
+	CALLER_BYTES = 2048, /* from one call in a function to the next, at most */
+	CALLBACK_FRAMES = 3, /* what is called back goes deeper than a look at errno, or at what is left to read */
+};
 
 /*
  * Event loops in C read, and then call back, in one and the same function. Is that still on the
- * stack? What it calls begins where what it called then began.
+ * stack? What it calls begins where what it called then began; but from where it reads it calls nothing back.
  */
 static bool handler_inside(const struct handler_thread *self, size_t n_native)
 {
-	for (size_t i = 0; self->call.pc && i + 1 < n_native; i++) {
+	for (size_t i = CALLBACK_FRAMES; self->call.pc && i + 1 < n_native; i++) {
+		uintptr_t from_call = self->native[i + 1].pc - self->call.pc;
+
 		if (self->native[i].cfa == self->call.cfa)
-			return self->native[i + 1].pc - self->call.pc + CALLER_BYTES <
-			       2 * CALLER_BYTES;
+			return from_call && from_call + CALLER_BYTES < 2 * CALLER_BYTES;
 	}
 	return false;
 }
