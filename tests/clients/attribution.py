@@ -3,7 +3,8 @@ whose profile.
 
     attribution.py load --port P --out FILE [--requests N] [--concurrency N] [--manners WORD,...]
         Sends requests for tests/apps/burning's routes, each with a path of its own, and writes one
-        line a request to FILE: "PATH MANNER BURNT". Manners: close (a connection each), keep
+        line a request to FILE: "PATH MANNER BURNT" (of tests/apps/upstream.py: "PATH MANNER PORT:DELAY"),
+        "-" where the answer was not awaited. Manners: close (a connection each), keep
         (several one after the other), pipeline (several at once), slow (the head comes in pieces,
         the answer is read late), abort (the client is gone when it has asked).
 
@@ -19,6 +20,7 @@ import asyncio
 import bisect
 import collections
 import glob
+import gzip
 import os
 import random
 import re
@@ -53,8 +55,8 @@ class Plan:
 
 
 def head(path, last):
-    return ("GET %s HTTP/1.1\r\nHost: test\r\nUser-Agent: attribution\r\n%s\r\n"
-            % (path, "Connection: close\r\n" if last else "")).encode()
+    return ("GET %s HTTP/1.1\r\nHost: test\r\nUser-Agent: attribution\r\nAccept-Encoding: gzip\r\n"
+            "Authorization: Basic dTpw\r\n%s\r\n" % (path, "Connection: close\r\n" if last else "")).encode()
 
 
 async def read_answer(reader):
@@ -73,6 +75,8 @@ async def read_answer(reader):
                 break
     else:
         body = await reader.read()
+    if fields.get("content-encoding", "") == "gzip":
+        body = gzip.decompress(body)
     return status, body.decode()
 
 
@@ -111,15 +115,16 @@ async def worker(plan, port, lines, errors):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             async for path, answered in converse(reader, writer, manner, paths):
-                burnt = "-"
+                said = "-"
                 if answered:
                     status, body = answered
-                    words = dict(word.split("=", 1) for word in body.split())
+                    words = dict(word.split("=", 1) for word in body.split("\n", 1)[0].split())
                     if status != 200 or words.get("path") != path:
                         errors.append("%s: answered %d %r" % (path, status, body[:80]))
                         continue
-                    burnt = words["burnt"]
-                lines.append("%s %s %s" % (path, manner, burnt))
+                    said = words["burnt"] if "burnt" in words else \
+                        "%s:%s" % (words["port"], words["delay"])
+                lines.append("%s %s %s" % (path, manner, said))
         except (OSError, asyncio.IncompleteReadError, ValueError, KeyError) as error:
             errors.append("%s %s: %r" % (manner, paths[:1], error))
         writer.close()

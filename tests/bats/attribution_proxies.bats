@@ -1,0 +1,67 @@
+# A proxy that is an event loop: nginx in front of servers that answer late. It has no functions of routes; which of
+# its work is whose is told by the libraries that only some routes use, by the connection that the upstream
+# answered on, and by how long that took.
+load helpers
+load attribution
+load serves
+
+setup() {
+	requires perf nginx
+	use_profiles
+	port=$(free_port)
+	upstream=$(free_port)
+}
+
+# proxied MANNERS PASS [UPSTREAM]: nginx, passing requests on by the directive PASS.
+proxied() {
+	local manners=$1 pass=$2 k said locations="" count=${REQUESTS:-2000}
+	# (Long enough to be sampled, and matching nothing in the end.)
+	local text="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaza"
+	perl -e 'print "u:", crypt("p", q($6$rounds=1000$salt)), "\n"' >"$BATS_TEST_TMPDIR/passwords"
+	for ((k = 0; k < 16; k++)); do
+		case $((k % 4)) in
+		0) locations+="location /r$k/ { gzip on; $pass }" ;;
+		1) locations+="location /r$k/ { set \$text $text; if (\$text ~ \"(.*)(.*)(.*)(.*)z\$\") { return 500; } $pass }" ;;
+		2) locations+="location /r$k/ { auth_basic a; auth_basic_user_file $BATS_TEST_TMPDIR/passwords; $pass }" ;;
+		3) locations+="location /r$k/ { $pass }" ;;
+		esac
+	done
+	NGINX_HTTP="gzip_comp_level 9; gzip_types text/plain; proxy_http_version 1.1; proxy_set_header Connection \"\"; ${3:-}" \
+		nginx_front nginx "$locations" "${preload[@]}"
+	said=$("$PYTHON" "$TESTS/clients/attribution.py" load --port "$port" --out "$sent" \
+		--requests "$count" --manners "$manners") || {
+		echo "$said" >&2
+		return 1
+	}
+	is "$count" "$said"
+	retry has_profiles "$count"
+	status=$("$REQPROF" ctl "$profiles" status --json)
+	settle "$nginx_pid" "$count"
+	"$PYTHON" "$TESTS/clients/check_proxied.py" --sent "$sent" "$profiles" <<<"$status"
+}
+
+behind_gunicorn() {
+	requires gunicorn
+	spawn application gunicorn --chdir "$TESTS/apps" -k gthread --threads 16 --keep-alive 60 \
+		-b "127.0.0.1:$upstream" upstream:application
+	server_up application "$upstream"
+}
+
+@test "nginx in front of gunicorn: each request with its own upstream's answer" {
+	behind_gunicorn
+	proxied close,keep,slow,abort "proxy_pass http://app;" \
+		"upstream app { server 127.0.0.1:$upstream; keepalive 8; }"
+}
+
+@test "nginx in front of gunicorn, a connection for each request" {
+	behind_gunicorn
+	proxied close,keep,slow,abort "proxy_pass http://127.0.0.1:$upstream; proxy_set_header Connection close;"
+}
+
+@test "nginx in front of uwsgi" {
+	requires uwsgi
+	spawn application uwsgi --plugins python3 --socket "127.0.0.1:$upstream" --master --threads 16 \
+		--chdir "$TESTS/apps" --module upstream:application --die-on-term --disable-logging
+	server_up application "$upstream"
+	proxied close,keep,slow,abort "include /etc/nginx/uwsgi_params; uwsgi_pass 127.0.0.1:$upstream;"
+}
