@@ -128,7 +128,8 @@ static void wait_finish_record(struct handler_thread *self, const struct wait *w
 
 	if (self->held && self->target->waits.count < WAITS_MAX)
 		self->held_waits[self->target->waits.count] =
-			python_task_here(&self->python).number;
+			self->stray ? python_item_here(&self->python) :
+				      python_task_here(&self->python).number;
 	if (stack && w->looked) {
 		record->node = w->node;
 		flags = w->flags;

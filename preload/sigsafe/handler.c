@@ -240,6 +240,23 @@ uint32_t handler_here(struct handler_thread *self, uint32_t *flags)
 	return node;
 }
 
+struct python_task handler_task(struct handler_thread *self)
+{
+	struct python_task task;
+	size_t n;
+
+	self->inside = true;
+	__asm__ volatile("" ::: "memory");
+	python_walk(&self->python, (uintptr_t)__builtin_frame_address(0), self->stack_high, self->frames,
+		    PYTHON_MAX, &n);
+	task = self->python.task;
+	if (__atomic_exchange_n(&self->deferred, false, __ATOMIC_RELAXED) && self->target)
+		self->target->nested++;
+	__asm__ volatile("" ::: "memory");
+	self->inside = false;
+	return task;
+}
+
 /* The host may have timers and descriptors that send our number, too. */
 bool handler_ticked(const struct handler_thread *self, const siginfo_t *info)
 {

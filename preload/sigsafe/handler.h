@@ -35,7 +35,7 @@ struct handler_thread {
 	struct stacks *target;   /* where samples go; NULL: none are wanted. Changed only by the thread itself */
 	struct handler_mark *held; /* HANDLER_HELD_MAX: of each of the target's samples; NULL: not wanted */
 	bool stray;              /* held while it is not known for whom: not for ever */
-	uint64_t *held_waits;     /* WAITS_MAX: the task of each of the target's waits */
+	uint64_t *held_waits;     /* WAITS_MAX: the task of each of the target's waits; stray: its item */
 	struct handler_call call; /* the last read of a request's; pc 0: none */
 	bool inside;             /* the thread walks its own stack: handler_here */
 	bool deferred;           /* a tick came meanwhile */
@@ -95,5 +95,8 @@ void handler_tick(int number, siginfo_t *info, void *context);
  * a wrapper found that it had waited.
  */
 uint32_t handler_here(struct handler_thread *self, uint32_t *flags);
+
+/* Not from the handler: the task that the calling thread runs, with its coroutine. */
+struct python_task handler_task(struct handler_thread *self);
 
 #endif

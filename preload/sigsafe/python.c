@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "preload/sigsafe/cpython/hands.h"
 #include "preload/sigsafe/cpython/load.h"
 #include "preload/sigsafe/cpython/runtime.h"
 #include "preload/sigsafe/cpython/symbols.h"
@@ -214,6 +215,7 @@ enum python_result python_walk(struct python_thread *thread, uintptr_t sp, uintp
 {
 	const struct answer *answer = __atomic_load_n(&python.current, __ATOMIC_ACQUIRE);
 	const struct c_stack stack = { sp, stack_high };
+	enum python_result result;
 	uintptr_t state;
 
 	*n = 0;
@@ -229,12 +231,37 @@ enum python_result python_walk(struct python_thread *thread, uintptr_t sp, uintp
 	publish(thread, state);
 	task_look(&answer->runtime, state, &thread->task);
 	if (answer->runtime.layout->chain == CHAIN_HEAP)
-		return walk_heap_frames(&answer->runtime, state, &stack, frames, max, n);
-	return walk_stack_frames(&answer->runtime, state, &stack, frames, max, n,
-				 &thread->task.coroutine);
+		result = walk_heap_frames(&answer->runtime, state, &stack, frames, max, n);
+	else
+		result = walk_stack_frames(&answer->runtime, state, &stack, frames, max, n,
+					   &thread->task.coroutine);
+	if (thread->pooled && result == PYTHON_OK && answer->runtime.layout->lock_semaphores)
+		thread->task.item = hands_item_of(&answer->runtime, frames, *n);
+	return result;
 }
 
 /* ---- tasks ---- */
+
+/* A state that another thread made may be the wrong one of several. */
+static bool is_callers(const struct runtime *runtime, uintptr_t state)
+{
+	return load_plausible(state) && peek_ok(state, runtime->layout->thread.size) &&
+	       load_word(state + runtime->layout->thread.id) == (uintptr_t)__builtin_thread_pointer();
+}
+
+/* The calling thread's state; 0: not known. */
+static uintptr_t state_here(const struct answer *answer, const struct python_thread *thread)
+{
+	uintptr_t state;
+
+	if (answer->runtime.layout->thread_rule != THREAD_BY_API)
+		state = thread->published ? *thread->published : 0;
+	else if (answer->runtime.layout->touch && thread->touched != answer)
+		state = 0;
+	else
+		state = answer->runtime.this_thread();
+	return is_callers(&answer->runtime, state) ? state : 0;
+}
 
 struct python_task python_task_here(const struct python_thread *thread)
 {
@@ -244,16 +271,8 @@ struct python_task python_task_here(const struct python_thread *thread)
 
 	if (!answer || answer->state != RUNTIME_READY)
 		return task;
-	if (answer->runtime.layout->thread_rule != THREAD_BY_API)
-		state = thread->published ? *thread->published : 0;
-	else if (answer->runtime.layout->touch && thread->touched != answer)
-		state = 0;
-	else
-		state = answer->runtime.this_thread();
-	/* A state that another thread made may be the wrong one of several. */
-	if (load_plausible(state) && peek_ok(state, answer->runtime.layout->thread.size) &&
-	    load_word(state + answer->runtime.layout->thread.id) ==
-		    (uintptr_t)__builtin_thread_pointer())
+	state = state_here(answer, thread);
+	if (state)
 		task_look(&answer->runtime, state, &task);
 	return task;
 }
@@ -264,4 +283,35 @@ bool python_task_waits(uintptr_t coroutine)
 
 	return coroutine && answer && answer->state == RUNTIME_READY &&
 	       task_suspended(&answer->runtime, coroutine);
+}
+
+/* ---- work that is handed over ---- */
+
+enum python_hands python_hands_here(uintptr_t *item)
+{
+	const struct answer *answer = __atomic_load_n(&python.current, __ATOMIC_ACQUIRE);
+	const struct cpython_layout *layout;
+	uintptr_t state;
+
+	if (!answer || answer->state != RUNTIME_READY || !answer->runtime.layout->lock_semaphores)
+		return PYTHON_HANDS_NOTHING;
+	layout = answer->runtime.layout;
+	/* Who releases one of Python's locks has the GIL. */
+	if (layout->runtime.current_thread != CPYTHON_NOWHERE)
+		state = load_word(answer->runtime.variables + layout->runtime.current_thread);
+	else
+		state = answer->runtime.this_thread();
+	return is_callers(&answer->runtime, state) ? hands_look(&answer->runtime, state, item)
+						   : PYTHON_HANDS_NOTHING;
+}
+
+uintptr_t python_item_here(const struct python_thread *thread)
+{
+	const struct answer *answer = __atomic_load_n(&python.current, __ATOMIC_ACQUIRE);
+	uintptr_t state;
+
+	if (!answer || answer->state != RUNTIME_READY || !answer->runtime.layout->lock_semaphores)
+		return 0;
+	state = state_here(answer, thread);
+	return state ? hands_item(&answer->runtime, state) : 0;
 }

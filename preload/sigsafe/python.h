@@ -19,6 +19,7 @@ struct python_frame {
 	/* 0 in all frames of 3.8 and 3.9, where each frame is one native activation. */
 	uintptr_t entry; /* not 0: outermost frame of a native eval activation, and this address lies in
 			  * that activation's native frame (between its callee's cfa and its own) */
+	uintptr_t address; /* its own */
 };
 
 enum python_result {
@@ -45,6 +46,7 @@ struct python_task {
 	uint64_t number;     /* different for each that lives at the same time; 0: no Python here */
 	uintptr_t stack;     /* its data stack: that of its thread, or a greenlet's own */
 	uintptr_t coroutine; /* its outermost one; 0: none, or not looked for */
+	uintptr_t item;	     /* what a pool's thread works on: cpython/hands.h; 0: nothing, or not looked for */
 };
 
 /* What a thread remembers between samples. Zero means nothing yet. One per thread, handler only. */
@@ -55,6 +57,7 @@ struct python_thread {
 	unsigned wait;          /* samples to let pass before searching again */
 	const void *touched;    /* the interpreter that python_touch asked */
 	uintptr_t *published;   /* where others look for this thread's state; NULL: nowhere */
+	bool pooled;             /* what a pool's thread works on is looked for */
 	struct python_task task; /* that ran at the last walk */
 };
 
@@ -75,6 +78,13 @@ struct python_task python_task_here(const struct python_thread *thread);
 /* Is this a coroutine that waits to be resumed? (Then it is the one that ran when its address was
  * learnt, unless it has ended and another one begun and come to wait meanwhile.) Not from the handler. */
 bool python_task_waits(uintptr_t coroutine);
+
+/* What the calling thread, which is about to release a lock, does for or against pools' threads (cpython/hands.h):
+ * gives *item away, or is done with it. Not from the handler. Some 50 ns. */
+enum python_hands { PYTHON_HANDS_NOTHING, PYTHON_GIVES, PYTHON_ENDS };
+enum python_hands python_hands_here(uintptr_t *item);
+/* What the calling thread works on; 0: nothing of the kind. It need not have the GIL. Not from the handler. */
+uintptr_t python_item_here(const struct python_thread *thread);
 
 /* Is this condition variable the GIL's? Any thread, any time; a compare. Then *holder is the thread
  * state that has the GIL, or had it last; 0 when there is none. */

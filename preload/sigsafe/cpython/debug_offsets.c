@@ -148,6 +148,7 @@ static bool objects_take(struct cpython_layout *layout, uintptr_t variables, boo
 
 	layout->object.type = group_word(&object, 1, 8);
 	layout->object.references = free_threaded ? REFERENCES_FREE_THREADED : 0;
+	layout->lock_semaphores = layout->lock_semaphores && !free_threaded;
 	layout->type_basicsize = (uint16_t)(layout->type_basicsize + moved);
 	layout->bytes.length = (uint16_t)len;
 	layout->bytes.data = (uint16_t)(len + 16);

@@ -37,6 +37,8 @@ struct cpython_layout {
 	bool init_frames; /* calls of classes have a frame without source, all three names the same */
 	/* Asking for the thread state may allocate a thread's first time: that has to be outside the handler. */
 	bool touch;
+	/* Each of its locks is a semaphore, and every release of one a call of libc's (cpython/hands.h). */
+	bool lock_semaphores;
 	uint8_t tag_bits; /* low bits of a frame's code pointer that are not address */
 
 	uint8_t instruction_unit; /* bytes that a frame's instruction number stands for (CHAIN_HEAP) */

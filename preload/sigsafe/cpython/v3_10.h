@@ -14,6 +14,7 @@ static const struct cpython_layout cpython_3_10 = {
 	.thread_rule = THREAD_BY_CFRAME,
 	.chain = CHAIN_HEAP,
 	.line_format = LINES_RANGES,
+	.lock_semaphores = true,
 	.instruction_unit = 2,
 	.object = { .type = 8, .references = 0 },
 	.type_basicsize = 32,

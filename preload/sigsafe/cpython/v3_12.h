@@ -14,6 +14,7 @@ static const struct cpython_layout cpython_3_12 = {
 	.thread_rule = THREAD_BY_API,
 	.chain = CHAIN_STACK,
 	.line_format = LINES_LOCATIONS,
+	.lock_semaphores = true,
 	.late_link = true,
 	.shims = true,
 	.object = { .type = 8, .references = 0 },

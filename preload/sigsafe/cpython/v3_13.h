@@ -14,6 +14,7 @@ static const struct cpython_layout cpython_3_13 = {
 	.thread_rule = THREAD_BY_API,
 	.chain = CHAIN_STACK,
 	.line_format = LINES_LOCATIONS,
+	.lock_semaphores = true,
 	.shims = true,
 	.init_frames = true,
 	.object = { .type = 8, .references = 0 },

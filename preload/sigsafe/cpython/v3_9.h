@@ -14,6 +14,7 @@ static const struct cpython_layout cpython_3_9 = {
 	.thread_rule = THREAD_BY_WORDS,
 	.chain = CHAIN_HEAP,
 	.line_format = LINES_LNOTAB,
+	.lock_semaphores = true,
 	.instruction_unit = 1,
 	.object = { .type = 8, .references = 0 },
 	.type_basicsize = 32,

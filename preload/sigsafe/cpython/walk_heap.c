@@ -84,6 +84,7 @@ enum python_result walk_heap_frames(const struct runtime *runtime, uintptr_t sta
 				.code = codes_intern(layout, code),
 				.lasti = load_int(at + layout->frame.instruction) *
 					 layout->instruction_unit,
+				.address = at,
 			};
 		}
 		at = load_word(at + layout->frame.previous);

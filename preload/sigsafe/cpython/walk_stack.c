@@ -297,6 +297,7 @@ static enum chain_end frame_add(struct walk *walk, const struct frame *frame)
 	walk->frames[walk->n++] = (struct python_frame){
 		.code = codes_intern(layout, frame->code),
 		.lasti = frame->lasti,
+		.address = frame->address,
 	};
 	if (!newest)
 		return CHAIN_ROOT;
