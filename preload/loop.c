@@ -6,6 +6,7 @@
 #include "preload/live/record.h"
 #include "preload/sample/held.h"
 #include "preload/sigsafe/monotonic.h"
+#include "preload/stray.h"
 #include "preload/track/track.h"
 #include "preload/work.h"
 
@@ -50,6 +51,17 @@ uint64_t loop_turn_task(void)
 	const struct sample_thread *thread = sample_thread_self();
 
 	return thread ? python_task_here(&thread->handler.python).number : 0;
+}
+
+void loop_whole_task(struct handed_task *task)
+{
+	struct sample_thread *thread = sample_thread_self();
+	struct python_task whole = { 0 };
+
+	if (thread)
+		whole = handler_task(&thread->handler);
+	task->task = whole.number;
+	task->coroutine = whole.coroutine;
 }
 
 void loop_turn_event(struct turn_event *event)
@@ -304,6 +316,50 @@ static void loop_settle_wait(struct settling *s, uint32_t index)
 	track_let_go(answer.request);
 }
 
+/* ---- what was given to threads of pools ---- */
+
+/* For whom works the task that gave it away? */
+static struct turn_answer loop_whose_handed(const struct settling *s, const struct handed_task *task,
+					    bool earlier)
+{
+	struct turn_work work = { .at_ns = task->at_ns, .task = task->task };
+
+	return earlier ? turn_whose_earlier(s->turn, &work) : turn_whose(s->turn, &work);
+}
+
+/* False: that is not known yet. */
+static bool loop_settle_handed(struct settling *s, unsigned number, bool earlier)
+{
+	struct turn_answer answer = { NULL, TURN_NOBODY };
+	struct handed_task task;
+	struct handed_work work;
+
+	if (!handed_later(number, s->turn, &task))
+		return true;
+	answer = loop_whose_handed(s, &task, earlier);
+	if (answer.request && !track_keep(answer.request))
+		answer.request = NULL;
+	if (!answer.request && task.coroutine && (!s->waits || python_task_waits(task.coroutine)))
+		return false;
+	work = handed_told(number, s->turn, answer.request);
+	if (work.samples)
+		stray_give_work(answer.request, &work);
+	if (answer.request)
+		track_let_go(answer.request);
+	return true;
+}
+
+static void loop_settle_all_handed(struct settling *s)
+{
+	struct turn *turn = s->turn;
+	uint16_t n = 0;
+
+	for (unsigned i = 0; i < turn->n_handed; i++)
+		if (!loop_settle_handed(s, turn->handed[i], i < turn->n_handed_before))
+			turn->handed[n++] = turn->handed[i];
+	turn->n_handed = n;
+}
+
 static void loop_settle(struct settling *s)
 {
 	struct held *held = s->held;
@@ -344,6 +400,7 @@ void loop_turn_ends(struct turn *turn, bool waits, bool idle)
 		turn->loop_task = loop.number;
 	s.loop_stack = loop.stack;
 	loop_settle(&s);
+	loop_settle_all_handed(&s);
 	work_told(s.thread);
 	control_count(CONTROL_samples_shared, s.nobodys_samples);
 	control_count(CONTROL_waits_shared, s.nobodys_waits);

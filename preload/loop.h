@@ -5,12 +5,14 @@
 #ifndef REQPROF_PRELOAD_LOOP_H
 #define REQPROF_PRELOAD_LOOP_H
 
+#include "preload/track/handed.h"
 #include "preload/track/turn.h"
 
 /* For struct track_callbacks. */
 void loop_turn_begins(struct turn *turn);
 void loop_turn_event(struct turn_event *event);
 uint64_t loop_turn_task(void);
+void loop_whole_task(struct handed_task *task);
 void loop_turn_ends(struct turn *turn, bool waits, bool idle);
 
 #endif

@@ -122,12 +122,23 @@ static bool lock_in_pool(void)
 	return __atomic_load_n(&track_pools, __ATOMIC_RELAXED) && handler_self;
 }
 
-static void lock_goes_on(void)
+/* What has woken it was told by who gave it work. */
+static bool lock_takes(const sem_t *semaphore)
 {
+	return semaphore && __atomic_load_n(&track_hands, __ATOMIC_RELAXED) &&
+	       track_told_by(semaphore);
+}
+
+static void lock_goes_on(const sem_t *semaphore)
+{
+	bool pool = lock_in_pool(), takes = lock_takes(semaphore);
 	int saved = errno;
 
-	if (hook_enter()) {
-		track_goes_on();
+	if ((pool || takes) && hook_enter()) {
+		if (pool)
+			track_goes_on();
+		if (takes)
+			track_takes();
 		hook_leave();
 	}
 	errno = saved;
@@ -149,11 +160,11 @@ static void lock_sleep_ends(const struct lock_sleep *sleep)
 		lock_woken();
 }
 
-/* Once the wait has been told. */
-static void lock_sleep_told(const struct lock_sleep *sleep)
+/* Once the wait has been told. semaphore: NULL: it was none. */
+static void lock_sleep_told(const struct lock_sleep *sleep, const sem_t *semaphore)
 {
-	if (sleep->may && lock_in_pool())
-		lock_goes_on();
+	if (sleep->may)
+		lock_goes_on(semaphore);
 }
 
 /* ---- conditions, the GIL's among them ---- */
@@ -164,6 +175,13 @@ static bool lock_is_gil(const void *condition)
 	uintptr_t state;
 
 	return python_is_gil(condition, &state);
+}
+
+/* A pool's thread is about to sleep: others may end the request that it worked for. */
+static void lock_condition_settles(const void *condition)
+{
+	if (waiting_wanted() && handler_self->stray && !lock_is_gil(condition))
+		waiting_settle(true);
 }
 
 struct lock_gil {
@@ -234,6 +252,7 @@ EXPORT int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
 	struct wait w;
 	int result;
 
+	lock_condition_settles(condition);
 	waiting_begin(&w);
 	lock_look(&w, condition, &gil);
 	sleep = lock_sleep_begins(!lock_is_gil(condition));
@@ -241,7 +260,7 @@ EXPORT int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
 	lock_sleep_ends(&sleep);
 	if (waiting_timed(&w))
 		lock_condition_done(&w, &gil, result);
-	lock_sleep_told(&sleep);
+	lock_sleep_told(&sleep, NULL);
 	return result;
 }
 
@@ -253,6 +272,7 @@ EXPORT int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mu
 	struct wait w;
 	int result;
 
+	lock_condition_settles(condition);
 	waiting_begin(&w);
 	lock_look(&w, condition, &gil);
 	sleep = lock_sleep_begins(!lock_is_gil(condition));
@@ -260,7 +280,7 @@ EXPORT int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mu
 	lock_sleep_ends(&sleep);
 	if (waiting_timed(&w))
 		lock_condition_done(&w, &gil, result);
-	lock_sleep_told(&sleep);
+	lock_sleep_told(&sleep, NULL);
 	return result;
 }
 
@@ -272,6 +292,7 @@ EXPORT int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mu
 	struct wait w;
 	int result;
 
+	lock_condition_settles(condition);
 	waiting_begin(&w);
 	lock_look(&w, condition, &gil);
 	sleep = lock_sleep_begins(!lock_is_gil(condition));
@@ -279,7 +300,7 @@ EXPORT int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mu
 	lock_sleep_ends(&sleep);
 	if (waiting_timed(&w))
 		lock_condition_done(&w, &gil, result);
-	lock_sleep_told(&sleep);
+	lock_sleep_told(&sleep, NULL);
 	return result;
 }
 
@@ -289,11 +310,42 @@ static bool lock_is_taken(const sem_t *semaphore)
 	return __atomic_load_n((const uint32_t *)semaphore, __ATOMIC_RELAXED) == 0;
 }
 
+static void lock_semaphore_settles(const sem_t *semaphore)
+{
+	if (waiting_wanted() && handler_self->stray && lock_is_taken(semaphore))
+		waiting_settle(true);
+}
+
 static void lock_semaphore_done(struct wait *w)
 {
 	if (!waiting_timed(w))
 		return;
 	waiting_done_kind(w, WAIT_LOCK, "semaphore");
+}
+
+/* Locks of Python's that are released may say that there is work, or that it is done. */
+static bool lock_tells(void)
+{
+	return hook_active && !hook_inside &&
+	       (wait_wanted() || __atomic_load_n(&track_hands, __ATOMIC_RELAXED));
+}
+
+static __attribute__((noinline)) void lock_telling(const sem_t *semaphore)
+{
+	int saved = errno;
+
+	if (hook_enter()) {
+		track_tells(semaphore);
+		hook_leave();
+	}
+	errno = saved;
+}
+
+EXPORT int sem_post(sem_t *semaphore)
+{
+	if (lock_tells())
+		lock_telling(semaphore);
+	return libc_sem_post(semaphore);
 }
 
 EXPORT int sem_wait(sem_t *semaphore)
@@ -302,12 +354,13 @@ EXPORT int sem_wait(sem_t *semaphore)
 	struct lock_sleep sleep;
 	int result;
 
+	lock_semaphore_settles(semaphore);
 	waiting_begin(&w);
 	sleep = lock_sleep_begins(lock_is_taken(semaphore));
 	result = libc_sem_wait(semaphore);
 	lock_sleep_ends(&sleep);
 	lock_semaphore_done(&w);
-	lock_sleep_told(&sleep);
+	lock_sleep_told(&sleep, semaphore);
 	return result;
 }
 
@@ -317,12 +370,13 @@ EXPORT int sem_timedwait(sem_t *semaphore, const struct timespec *deadline)
 	struct lock_sleep sleep;
 	int result;
 
+	lock_semaphore_settles(semaphore);
 	waiting_begin(&w);
 	sleep = lock_sleep_begins(lock_is_taken(semaphore));
 	result = libc_sem_timedwait(semaphore, deadline);
 	lock_sleep_ends(&sleep);
 	lock_semaphore_done(&w);
-	lock_sleep_told(&sleep);
+	lock_sleep_told(&sleep, semaphore);
 	return result;
 }
 
@@ -332,12 +386,13 @@ EXPORT int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespe
 	struct lock_sleep sleep;
 	int result;
 
+	lock_semaphore_settles(semaphore);
 	waiting_begin(&w);
 	sleep = lock_sleep_begins(lock_is_taken(semaphore));
 	result = libc_sem_clockwait(semaphore, clock, deadline);
 	lock_sleep_ends(&sleep);
 	lock_semaphore_done(&w);
-	lock_sleep_told(&sleep);
+	lock_sleep_told(&sleep, semaphore);
 	return result;
 }
 

@@ -50,6 +50,7 @@
 	     (pthread_cond_t * condition, pthread_mutex_t *mutex, clockid_t clock, \
 	      const struct timespec *deadline), \
 	     (condition, mutex, clock, deadline)) \
+	HOOK(int, sem_post, (sem_t * semaphore), (semaphore)) \
 	HOOK(int, sem_wait, (sem_t * semaphore), (semaphore)) \
 	HOOK(int, sem_timedwait, (sem_t * semaphore, const struct timespec *deadline), \
 	     (semaphore, deadline)) \

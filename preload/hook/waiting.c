@@ -24,6 +24,17 @@ bool waiting_sleeps(const struct timespec *time, bool absolute)
 	return time->tv_sec > 0 || (uint64_t)time->tv_nsec >= self->wait_min_ns;
 }
 
+void waiting_settle(bool sleeps)
+{
+	int saved = errno;
+
+	if (hook_enter()) {
+		track_settles(sleeps);
+		hook_leave();
+	}
+	errno = saved;
+}
+
 /* What was waited for, in words: cut where it does not fit. */
 struct text {
 	char bytes[WAITS_TEXT_MAX + 1];

@@ -36,6 +36,14 @@ static inline bool waiting_wanted(void)
 	       !(hook_vforked && hook_in_vfork_child());
 }
 
+/* Before the calling thread, if it is one of a pool, lets others hear of what it did, or sleeps in a lock. */
+void waiting_settle(bool sleeps);
+static inline void waiting_tells(bool sleeps)
+{
+	if (waiting_wanted() && handler_self->stray)
+		waiting_settle(sleeps);
+}
+
 static inline void waiting_begin(struct wait *w)
 {
 	w->target = NULL;

@@ -115,7 +115,7 @@ void current_notice_ended(void)
 	if (track_self.current &&
 	    __atomic_load_n(&track_self.current->state, __ATOMIC_ACQUIRE) == REQUEST_ENDED) {
 		current_put_down();
-		strays_begin();
+		strays_begin(false);
 	}
 }
 

@@ -79,7 +79,7 @@ static void happened_ended(struct connection *c, struct request *r)
 		__atomic_fetch_sub(&track_requests_open, 1, __ATOMIC_RELAXED);
 	if (track_self.current == r) {
 		current_put_down();
-		strays_begin();
+		strays_begin(false);
 	}
 	if (track_self.turn) {
 		request_ref(r);

@@ -27,6 +27,7 @@ struct track_self {
 	bool polls;        /* it has waited for descriptors that bring work, as event loops do */
 	bool blocked;      /* it has waited in a lock since it took up `current` */
 	bool stray;        /* nobody knows for whom it works: maybe for `current`; its sampling is the stray's */
+	bool seen;         /* it has been asked whether it came to be in a pool */
 	bool parked;       /* it waits in a lock: there is no hold on `current` */
 	struct turn *turn; /* not NULL: the thread serves several requests at a time, and `current` stays NULL */
 };

@@ -8,14 +8,14 @@
 
 bool track_pools; /* atomic: a thread has answered what another one read */
 
-void strays_begin(void)
+void strays_begin(bool handed)
 {
 	if (track_self.turn || track_self.stray || !track_callbacks->stray_begins ||
-	    !__atomic_load_n(&track_pools, __ATOMIC_RELAXED))
+	    (!handed && !__atomic_load_n(&track_pools, __ATOMIC_RELAXED)))
 		return;
 	if (track_self.current)
 		track_callbacks->paused(track_self.current);
-	track_self.stray = track_callbacks->stray_begins();
+	track_self.stray = track_callbacks->stray_begins(handed);
 	if (track_self.current && !track_self.stray)
 		track_callbacks->resumed(track_self.current);
 }
@@ -36,13 +36,13 @@ void strays_answered(struct request *r)
 		__atomic_store_n(&track_pools, true, __ATOMIC_RELAXED);
 	if (track_self.stray) {
 		strays_end(r);
-		track_self.stray = track_callbacks->stray_begins();
+		track_self.stray = track_callbacks->stray_begins(false);
 	} else if (track_self.current == r || r->reader == &track_self) {
 		return;
 	}
 	if (track_self.current != r)
 		current_put_down();
-	strays_begin();
+	strays_begin(false);
 	if (!track_self.stray || track_self.current || !r->profiled || !holds_take(r))
 		return;
 	/* Maybe it goes on with it. */
@@ -52,5 +52,5 @@ void strays_answered(struct request *r)
 
 void track_goes_on(void)
 {
-	strays_begin();
+	strays_begin(false);
 }

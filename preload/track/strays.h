@@ -7,8 +7,8 @@
 
 #include "preload/track/request.h"
 
-/* From now on it is not known for whom the thread works, in a process with such pools. */
-void strays_begin(void);
+/* From now on it is not known for whom the thread works, in a process with such pools; handed: whatever the process. */
+void strays_begin(bool handed);
 /* It shows, or (NULL) will not. */
 void strays_end(struct request *r);
 /* Before what a write of r's did is announced. */

@@ -3,6 +3,7 @@
 #include "preload/track/connection.h"
 #include "preload/track/current.h"
 #include "preload/track/endpoints.h"
+#include "preload/track/handing.h"
 #include "preload/track/self.h"
 #include "preload/track/sessions.h"
 #include "preload/track/turns.h"
@@ -32,5 +33,6 @@ unsigned track_postfork_child(void)
 	sessions_postfork_child();
 	turns_postfork_child();
 	endpoints_postfork_child();
+	handing_postfork_child();
 	return lost;
 }

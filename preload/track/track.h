@@ -22,9 +22,12 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "preload/track/handed.h"
 #include "preload/track/request.h"
 #include "preload/track/slots.h"
 #include "preload/track/turn.h"
+
+enum track_hand { TRACK_HANDS_NOTHING, TRACK_GIVES, TRACK_ENDS };
 
 struct track_callbacks {
 	/* Is profiling switched off? Then connections may be passed over (dormant.h), and a request was. NULL: never. */
@@ -48,8 +51,19 @@ struct track_callbacks {
 	 * For a thread of a pool, that works for it is not known whom: begins (false: it cannot, ask again),
 	 * and ends when that shows, or with NULL. wanted: it may have been some request's. NULL: not wanted.
 	 */
-	bool (*stray_begins)(void);
+	bool (*stray_begins)(bool handed); /* handed: it is given work by others, and may never have worked before */
 	void (*stray_ends)(struct request *r, bool wanted);
+	/*
+	 * Work that is handed to threads of pools as objects: handed.h. NULL hands: that is not followed.
+	 * hands: what does the calling thread do, which is about to release a lock? item: what does it work on, as
+	 * a stray? task: its task and that one's coroutine. stray_settles: what it did for items is theirs from now
+	 * on; all: the rest is nobody's. handed_lost: nor will be known whose this was.
+	 */
+	enum track_hand (*hands)(uintptr_t *item);
+	uintptr_t (*item)(void);
+	void (*task)(struct handed_task *task);
+	void (*stray_settles)(bool all);
+	void (*handed_lost)(struct handed_work *work);
 	void (*connection_abandoned)(void);
 	void (*pipeline_dropped)(unsigned requests);
 	void (*pushed)(unsigned responses); /* that nobody asked for (HTTP/2) */
@@ -138,6 +152,17 @@ void track_woken(void);
 /* Is the process one in which pools of threads take requests over? Then after what woke the thread has been told of: */
 extern bool track_pools;
 void track_goes_on(void);
+/*
+ * Has the calling thread a part in that, and is about to let others hear of it? Else the first is not to be called.
+ * track_tells: before a semaphore is posted. track_settles: before it writes, or (sleeps) sleeps in a lock.
+ * track_told_by: was this semaphore, which has woken the thread, posted by one that gave work away? Then, once
+ * what woke it has been told of: track_takes.
+ */
+extern bool track_hands;
+void track_tells(const void *semaphore);
+void track_settles(bool sleeps);
+bool track_told_by(const void *semaphore);
+void track_takes(void);
 /* Does the calling thread serve several requests at a time? */
 bool track_in_turns(void);
 /* After a wait. Cheap on threads that serve one request at a time. */

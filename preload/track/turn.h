@@ -13,7 +13,7 @@
 
 #include "preload/track/request.h"
 
-enum { TURN_EVENTS_MAX = 128, TURN_TASKS_MAX = 64 };
+enum { TURN_EVENTS_MAX = 128, TURN_TASKS_MAX = 64, TURN_HANDED_MAX = 64 };
 
 /* A read, a write, an end. */
 struct turn_event {
@@ -46,6 +46,8 @@ struct turn {
 	struct request *last;	/* that the last event was about; with a reference */
 	struct turn_event events[TURN_EVENTS_MAX];
 	struct turn_task tasks[TURN_TASKS_MAX];
+	uint16_t handed[TURN_HANDED_MAX]; /* what tasks gave to threads of pools: handed.h, whose owner it is */
+	uint16_t n_handed, n_handed_before; /* before: the first of them, in earlier turns */
 };
 
 enum turn_sure { TURN_NOBODY, TURN_INFERRED, TURN_CERTAIN };

@@ -4,6 +4,7 @@
 
 #include "preload/track/connection.h"
 #include "preload/track/current.h"
+#include "preload/track/handing.h"
 #include "preload/track/holds.h"
 #include "preload/track/pool.h"
 #include "preload/track/self.h"
@@ -49,6 +50,7 @@ static void turns_settle(struct turn *turn, bool waits)
 {
 	track_callbacks->turn_ends(turn, waits, __atomic_load_n(&track_requests_open, __ATOMIC_RELAXED) == 0);
 	turn_remember(turn);
+	turn->n_handed_before = turn->n_handed;
 }
 
 void turns_end(void)
@@ -137,6 +139,7 @@ void turns_leave(void)
 	if (!turn)
 		return;
 	turns_end();
+	handing_forget(turn);
 	turn_forget(turn);
 	track_self.turn = NULL;
 	pool_put(&turn_pool, turn);

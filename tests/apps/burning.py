@@ -7,7 +7,8 @@ Where routes are coroutines, K % 4 says how: 0 at once; 1 half, a pause, half; 2
 
     burning.py tornado|aiohttp|werkzeug PORT
     module names: application (WSGI), asgi, starlette_sync (routes in starlette's thread pool),
-    executor (WSGI that hands each request to a ThreadPoolExecutor)
+    executor (WSGI that hands each request to a ThreadPoolExecutor), to_thread (ASGI that does so by
+    asyncio.to_thread)
 """
 
 import asyncio
@@ -124,7 +125,17 @@ async def asgi(scope, receive, send):
     if scope["type"] == "lifespan":
         await lifespan(receive, send)
         return
-    body = await burn_in_turns(scope["path"])
+    await send_answer(await burn_in_turns(scope["path"]), send)
+
+
+async def to_thread(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await lifespan(receive, send)
+        return
+    await send_answer(await asyncio.to_thread(burn, scope["path"]), send)
+
+
+async def send_answer(body, send):
     await send({"type": "http.response.start", "status": 200 if body else 404,
                 "headers": [(b"content-type", b"text/plain"),
                             (b"content-length", b"%d" % len(body or b""))]})

@@ -1,6 +1,7 @@
 /* Locks, conditions, semaphores, and the ends of threads: results, and who goes on when. See conform.h. */
 #include "tests/programs/conform.h"
 
+#include <limits.h>
 #include <dlfcn.h>
 #include <semaphore.h>
 
@@ -426,6 +427,12 @@ static void semaphores(void)
 	SEMAPHORE(sem_wait, semaphore);
 	SEMAPHORE(sem_timedwait, semaphore, &late);
 	SEMAPHORE(sem_clockwait, semaphore, CLOCK_MONOTONIC, &late_monotonic);
+	CASE(sem_post)
+	sem_init(semaphore, 0, INT_MAX);
+	show("too often", sem_post(semaphore));
+	sem_init(semaphore, 0, 0);
+	show("once", sem_post(semaphore));
+	show("taken", sem_trywait(semaphore));
 	CASE(sem_timedwait)
 	show("a bad time", sem_timedwait(semaphore, &bad));
 	at = after_ms(CLOCK_REALTIME, 20);

@@ -635,8 +635,9 @@ static void unparked(struct request *r, bool kept)
 {
 	note(kept ? "unparked" : "lost", r);
 }
-static bool stray_begins(void)
+static bool stray_begins(bool handed)
 {
+	(void)handed;
 	strncat(happened, "stray; ", LOG_MAX - strlen(happened) - 1);
 	return true;
 }
@@ -744,6 +745,120 @@ static void what_a_pools_thread_writes_tells_whose_work_that_was(void)
 	close_server();
 	close_all();
 	stop_pools();
+}
+
+/* ---- work that is handed to threads of pools ---- */
+
+static enum track_hand hand;
+static uintptr_t handed_item, worked_item;
+static enum track_hand hands(uintptr_t *item)
+{
+	*item = handed_item;
+	return hand;
+}
+static uintptr_t item_here(void)
+{
+	return worked_item;
+}
+static void stray_settles(bool all)
+{
+	strncat(happened, all ? "all settled; " : "settled; ", LOG_MAX - strlen(happened) - 1);
+}
+
+static void gives(uintptr_t item, const void *semaphore)
+{
+	hand = TRACK_GIVES;
+	handed_item = item;
+	track_tells(semaphore);
+	hand = TRACK_HANDS_NOTHING;
+}
+
+static bool is_of(uintptr_t item, const char *path)
+{
+	struct handed_answer answer = handed_whose(item);
+	bool is = path ? answer.request && strcmp(request_facts(answer.request)->path, path) == 0 :
+			 answer.whose == HANDED_NOBODYS;
+
+	handed_let_go(&answer);
+	return is;
+}
+
+static void start_with_hands(void)
+{
+	static struct track_callbacks with;
+
+	with = callbacks;
+	with.stray_begins = stray_begins;
+	with.stray_ends = stray_ends;
+	with.hands = hands;
+	with.item = item_here;
+	with.stray_settles = stray_settles;
+	track_start(&with);
+}
+
+static void *works_on_items(void *semaphore)
+{
+	happened[0] = '\0';
+	CHECK(!track_told_by("another"));
+	CHECK(track_told_by(semaphore));
+	track_takes();
+	CHECK_STR(happened, "stray; ");
+	/* It gives some of it on, and is done. */
+	worked_item = 0x1000;
+	gives(0x2000, semaphore);
+	CHECK(is_of(0x2000, "/a"));
+	CHECK_STR(happened, "stray; settled; ");
+	hand = TRACK_ENDS;
+	handed_item = 0x1000;
+	track_tells(semaphore);
+	CHECK(is_of(0x1000, NULL));
+	happened[0] = '\0';
+	track_settles(true);
+	CHECK_STR(happened, "all settled; ");
+	hand = TRACK_HANDS_NOTHING;
+	worked_item = 0;
+	gives(0x3000, semaphore);
+	CHECK(is_of(0x3000, NULL));
+	track_thread_ends();
+	return NULL;
+}
+
+static void *is_new(void *unused)
+{
+	happened[0] = '\0';
+	track_tells("a lock of its own");
+	CHECK_STR(happened, "stray; settled; ");
+	track_thread_ends();
+	return unused;
+}
+
+static void what_is_given_away_for_a_request_is_its_work(void)
+{
+	static const char semaphore[] = "lock";
+
+	start_with_hands();
+	connect_pair();
+	gives(0x1000, semaphore);
+	CHECK(is_of(0x1000, NULL) && !track_hands && !track_told_by(semaphore));
+	in("GET /a HTTP/1.1\r\n\r\n");
+	gives(0x1000, semaphore);
+	CHECK(is_of(0x1000, "/a") && track_hands);
+	/* What wakes the request's own thread is no work for it. */
+	happened[0] = '\0';
+	track_takes();
+	CHECK_STR(happened, "");
+	on_another_thread(works_on_items, (void *)semaphore);
+	on_another_thread(is_new, NULL);
+	out(RESPONSE);
+	track_thread_ends();
+	CHECK(is_of(0x2000, NULL));
+	/* By a thread that works for nobody: the address is used again. */
+	gives(0x2000, semaphore);
+	CHECK(!handed_is(0x2000));
+	close_server();
+	close_all();
+	track_hands = false;
+	track_start(&callbacks);
 }
 
 /* A connection that others will be told to wait for, waited for a moment. */
@@ -1083,6 +1198,7 @@ int main(void)
 		TAP_TEST(pipelined_requests_are_one_thread_s_work_in_their_order),
 		TAP_TEST(who_sleeps_in_a_lock_does_not_keep_a_request),
 		TAP_TEST(what_a_pools_thread_writes_tells_whose_work_that_was),
+		TAP_TEST(what_is_given_away_for_a_request_is_its_work),
 		TAP_TEST(who_waits_for_one_client_is_no_event_loop),
 		TAP_TEST(a_pools_thread_that_turns_to_another_request_is_no_event_loop),
 		TAP_TEST(another_thread_makes_a_pooled_connection_its_requests),
