@@ -17,7 +17,7 @@ PACKAGES="
 	linux-perf libgoogle-perftools4 python3-yappi python3-flask
 	postgresql-15 python3-psycopg2
 	nghttp2-client nghttp2-server python3-hypercorn apache2
-	uwsgi-plugin-gevent-python3 openssl python3-uvicorn python3-uvloop
+	uwsgi-plugin-gevent-python3 openssl python3-starlette python3-uvicorn python3-uvloop
 	python3-httptools python3-aiohttp python3-tornado python3-twisted python3-gevent python3-eventlet daphne
 	bindfs
 	libssl3 libpython3.11-testsuite libfaketime libjemalloc2 eatmydata gdb php-cli

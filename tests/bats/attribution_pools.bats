@@ -28,21 +28,21 @@ uvicorn_app() {
 @test "a ThreadPoolExecutor that threads of gunicorn's share" {
 	requires gunicorn
 	gunicorn_app executor -k gthread --threads 8
-	attributed server close,keep,slow,abort --least 0.6 --no-certain
+	attributed server close,keep,slow,abort --least 0.75 --no-certain
 }
 
 @test "a ThreadPoolExecutor that a process of gunicorn's uses for its only request" {
 	requires gunicorn
 	gunicorn_app executor
-	attributed server close,slow,abort --least 0.6 --no-certain
+	attributed server close,slow,abort --least 0.75 --no-certain
 }
 
 @test "asyncio.to_thread under uvicorn" {
 	uvicorn_app to_thread
-	attributed server close,keep,slow,abort --least 0.6 --no-certain
+	attributed server close,keep,slow,abort --least 0.75 --no-certain
 }
 
 @test "starlette's routes that are no coroutines, under uvicorn" {
 	uvicorn_app starlette_sync
-	attributed server close,keep,slow,abort --least 0.6 --no-certain
+	attributed server close,keep,slow,abort --least 0.75 --no-certain
 }
