@@ -194,7 +194,7 @@ struct profile_writer {
 	size_t texts_len, texts_used;
 	uint32_t strings, functions, locations, mappings; /* how many were written */
 	uint8_t buffer[4096];
-	uint8_t ids[5 * PROFILE_LOCATIONS_MAX]; /* of a sample's locations */
+	uint8_t ids[5 * PROFILE_LOCATIONS_MAX]; /* of a sample's locations, where they do not come encoded */
 	size_t buffered;
 	uint64_t sum, sum_bytes;
 	struct profile_table {
@@ -250,6 +250,25 @@ uint32_t profile_write_line_location(struct profile_writer *w, uint32_t function
 int profile_write_sample(struct profile_writer *w, const uint32_t *locations, size_t n_locations,
 			 const int64_t values[PROFILE_VALUES], const struct profile_label *labels,
 			 size_t n_labels);
+/*
+ * A sample whose parts other samples have as well, encoded once for all of them. locations: one piece after the
+ * other, leaf first; shared: labels that go before the others. Anything in it may be empty but the locations.
+ */
+struct profile_encoded {
+	const uint8_t *bytes;
+	size_t len;
+};
+struct profile_sample {
+	struct profile_encoded locations[2], shared;
+	const int64_t *values; /* PROFILE_VALUES of them */
+	const struct profile_label *labels;
+	size_t n_labels;
+};
+enum { PROFILE_LOCATION_BYTES = 5, PROFILE_LABEL_BYTES = 26 }; /* of one, at most */
+/* The length. 0: there are none, or one of them is no id. */
+size_t profile_encode_locations(uint8_t *to, const uint32_t *locations, size_t n);
+size_t profile_encode_labels(uint8_t *to, const struct profile_label *labels, size_t n);
+int profile_write_encoded(struct profile_writer *w, const struct profile_sample *sample);
 struct profile_line {
 	uint64_t function_id;
 	int64_t line;

@@ -130,22 +130,6 @@ static void put_varint(struct profile_writer *w, uint64_t value)
 	put_byte(w, (uint8_t)value);
 }
 
-/*
- * Ids of locations, most of a file's numbers: made first, since their length stands before them.
- * Their length; 0 when there are none, or one of them is no id.
- */
-static size_t make_ids(struct profile_writer *w, const uint32_t *ids, size_t n)
-{
-	uint8_t *at = w->ids;
-
-	for (size_t i = 0; i < n; i++) {
-		if (!ids[i])
-			return 0;
-		at = encode(at, ids[i]);
-	}
-	return (size_t)(at - w->ids);
-}
-
 /* All field numbers are below 16: a key is one byte. */
 static void put_field(struct profile_writer *w, unsigned field, unsigned wire, uint64_t value)
 {
@@ -623,50 +607,90 @@ uint32_t profile_write_named_location(struct profile_writer *w, uint32_t mapping
 
 /* ---- samples ---- */
 
-static size_t label_len(const struct profile_label *label)
+size_t profile_encode_locations(uint8_t *to, const uint32_t *locations, size_t n)
 {
-	return number_len(label->key) + number_len(label->str) +
-	       number_len((uint64_t)(label->str ? 0 : label->num)) + number_len(label->unit);
+	uint8_t *at = to;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!locations[i])
+			return 0;
+		at = encode(at, locations[i]);
+	}
+	return (size_t)(at - to);
 }
 
-static void put_label(struct profile_writer *w, const struct profile_label *label)
+static uint8_t *encode_number(uint8_t *at, unsigned field, uint64_t value)
 {
-	put_bytes_head(w, 3, label_len(label));
-	put_number(w, 1, label->key);
-	put_number(w, 2, label->str);
-	put_number(w, 3, (uint64_t)(label->str ? 0 : label->num));
-	put_number(w, 4, label->unit);
+	if (!value)
+		return at;
+	*at++ = (uint8_t)(field << 3 | WIRE_VARINT);
+	return encode(at, value);
+}
+
+/* Its length stands before it, in one byte: three ids and a number are PROFILE_LABEL_BYTES at most. */
+static uint8_t *encode_label(uint8_t *at, const struct profile_label *label)
+{
+	uint8_t *begin = at + 2, *end = begin;
+
+	end = encode_number(end, 1, label->key);
+	end = encode_number(end, 2, label->str);
+	end = encode_number(end, 3, (uint64_t)(label->str ? 0 : label->num));
+	end = encode_number(end, 4, label->unit);
+	at[0] = (uint8_t)(3 << 3 | WIRE_BYTES);
+	at[1] = (uint8_t)(end - begin);
+	return end;
+}
+
+size_t profile_encode_labels(uint8_t *to, const struct profile_label *labels, size_t n)
+{
+	uint8_t *at = to;
+
+	for (size_t i = 0; i < n; i++)
+		at = encode_label(at, &labels[i]);
+	return (size_t)(at - to);
+}
+
+int profile_write_encoded(struct profile_writer *w, const struct profile_sample *sample)
+{
+	size_t locations_len = sample->locations[0].len + sample->locations[1].len;
+	uint8_t own[MAX_LABELS * PROFILE_LABEL_BYTES], values[PROFILE_VALUES * VARINT_MAX];
+	uint8_t *end = values;
+	size_t own_len, values_len;
+
+	if (w->error)
+		return w->error;
+	if (sample->n_labels > MAX_LABELS)
+		return fail(w, -EINVAL);
+	own_len = profile_encode_labels(own, sample->labels, sample->n_labels);
+	for (size_t i = 0; i < PROFILE_VALUES; i++)
+		end = encode(end, (uint64_t)sample->values[i]);
+	values_len = (size_t)(end - values);
+	put_bytes_head(w, PROFILE_SAMPLE,
+		       1 + varint_len(locations_len) + locations_len + 1 + varint_len(values_len) +
+			       values_len + sample->shared.len + own_len);
+	put_bytes_head(w, 1, locations_len);
+	put(w, sample->locations[0].bytes, sample->locations[0].len);
+	put(w, sample->locations[1].bytes, sample->locations[1].len);
+	put_bytes_head(w, 2, values_len);
+	put(w, values, values_len);
+	put(w, sample->shared.bytes, sample->shared.len);
+	put(w, own, own_len);
+	return w->error;
 }
 
 int profile_write_sample(struct profile_writer *w, const uint32_t *locations, size_t n_locations,
 			 const int64_t values[PROFILE_VALUES], const struct profile_label *labels,
 			 size_t n_labels)
 {
-	size_t locations_len, values_len = 0, labels_len = 0;
+	struct profile_sample sample = { .values = values, .labels = labels, .n_labels = n_labels };
 
 	if (w->error)
 		return w->error;
-	if (n_locations > MAX_LOCATIONS || n_labels > MAX_LABELS)
+	if (n_locations > MAX_LOCATIONS)
 		return fail(w, -EINVAL);
-	locations_len = make_ids(w, locations, n_locations);
-	if (n_locations && !locations_len)
+	sample.locations[0].bytes = w->ids;
+	sample.locations[0].len = profile_encode_locations(w->ids, locations, n_locations);
+	if (n_locations && !sample.locations[0].len)
 		return fail(w, -EINVAL);
-	for (size_t i = 0; i < PROFILE_VALUES; i++)
-		values_len += varint_len((uint64_t)values[i]);
-	for (size_t i = 0; i < n_labels; i++) {
-		size_t len = label_len(&labels[i]);
-
-		labels_len += 1 + varint_len(len) + len;
-	}
-	put_bytes_head(w, PROFILE_SAMPLE,
-		       1 + varint_len(locations_len) + locations_len + 1 + varint_len(values_len) +
-			       values_len + labels_len);
-	put_bytes_head(w, 1, locations_len);
-	put(w, w->ids, locations_len);
-	put_bytes_head(w, 2, values_len);
-	for (size_t i = 0; i < PROFILE_VALUES; i++)
-		put_varint(w, (uint64_t)values[i]);
-	for (size_t i = 0; i < n_labels; i++)
-		put_label(w, &labels[i]);
-	return w->error;
+	return profile_write_encoded(w, &sample);
 }

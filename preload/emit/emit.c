@@ -20,7 +20,7 @@ struct emit_work {
 	struct file file;
 	char route[WIRE_PATH_MAX];
 	char name[FILE_NAME_MAX + 1];
-	uint32_t stack[STACKS_DEPTH_MAX + 1]; /* a wait stands on top, the kernel's stack on "[kernel]" */
+	uint32_t nodes[STACKS_DEPTH_MAX];
 };
 
 /* How the scratch memory is shared out. */
@@ -243,7 +243,7 @@ int emit_profile(struct emit_job *job)
 		.kernel_period_ns = job->kernel_rate ? clock_period_ns(job->kernel_rate) : 0,
 		.process_start_ns = job->process_start_ns,
 		.locations_memory = (char *)job->scratch + SCRATCH_LOCATIONS,
-		.stack = work->stack,
+		.nodes = work->nodes,
 	};
 	int result;
 	struct file_name_parts parts = {

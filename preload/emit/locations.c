@@ -30,9 +30,11 @@ void locations_start(struct locations *l, struct profile_writer *writer, void *m
 	l->kernel = 0;
 	l->last_module = NULL;
 	l->of_frame = memory;
-	l->of_node = (uint32_t *)(l->of_frame + LOCATIONS_FRAMES);
-	l->of_module = l->of_node + STACKS_NODES_MAX;
+	l->of_node = (struct locations_suffix *)(l->of_frame + LOCATIONS_FRAMES);
+	l->of_module = (uint32_t *)(l->of_node + STACKS_NODES_MAX);
 	l->of_code = l->of_module + LOCATIONS_MODULES_MAX;
+	l->encoded = (uint8_t *)(l->of_code + 2 * LOCATIONS_CODES);
+	l->forgotten = l->used = 0;
 	modules = l->modules ? l->modules->count : 0;
 	memset(l->of_module, 0,
 	       (modules < LOCATIONS_MODULES_MAX ? modules : LOCATIONS_MODULES_MAX) * sizeof(uint32_t));
@@ -48,7 +50,7 @@ void locations_start(struct locations *l, struct profile_writer *writer, void *m
 
 void locations_tree(struct locations *l, const struct stacks *tree)
 {
-	memset(l->of_node, 0, tree->n_nodes * sizeof(uint32_t));
+	memset(l->of_node, 0, tree->n_nodes * sizeof(*l->of_node));
 }
 
 static struct profile_text locations_text(struct code_text text)
@@ -73,7 +75,7 @@ static uint32_t locations_python(struct locations *l, uint64_t key)
 {
 	uint32_t id = (uint32_t)(key >> 32) & 0x7fffffffu;
 	int32_t lasti = (int32_t)(uint32_t)key;
-	const struct code *code = codes_get(id);
+	struct code *code = codes_get(id);
 	const struct profile_text unknown = { "[unknown Python function]", 25 };
 	const struct profile_text none = { "", 0 };
 
@@ -127,8 +129,7 @@ static uint32_t locations_native(struct locations *l, uint64_t key)
 					     address);
 }
 
-/* Apart from the loop below, which is short and runs for each frame of each sample. */
-__attribute__((noinline)) static uint32_t locations_new(struct locations *l, uint64_t key)
+static uint32_t locations_of(struct locations *l, uint64_t key)
 {
 	uint64_t hash = key * UINT64_C(0x9e3779b97f4a7c15);
 	struct locations_frame *frame = &l->of_frame[(uint32_t)(hash >> 40) & (l->frames - 1)];
@@ -142,21 +143,53 @@ __attribute__((noinline)) static uint32_t locations_new(struct locations *l, uin
 	return frame->location;
 }
 
-size_t locations_stack(struct locations *l, const struct stacks *tree, uint32_t node,
-		       uint32_t stack[STACKS_DEPTH_MAX])
+/* Has the node's stack been encoded, and is it still there? */
+static bool locations_known(const struct locations *l, uint32_t node)
 {
-	const struct stack_node *nodes = tree->nodes;
-	uint32_t *of_node = l->of_node;
-	size_t depth = 0;
+	return l->of_node[node].len && l->of_node[node].at >= l->forgotten;
+}
 
-	for (; node != STACKS_ROOT && depth < STACKS_DEPTH_MAX; node = nodes[node].parent) {
-		uint32_t location = of_node[node];
+/* The nodes' locations, then what is known of the caller's. */
+static void locations_encode(struct locations *l, const struct stacks *tree, const uint32_t *nodes,
+			     size_t n, struct locations_suffix caller)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t location = locations_of(l, tree->nodes[nodes[i]].key);
 
-		if (!location)
-			location = of_node[node] = locations_new(l, nodes[node].key);
-		stack[depth++] = location;
+		l->of_node[nodes[i]].at = l->forgotten + l->used;
+		/* 0 after an error, when nothing is written any more. */
+		l->used += (uint32_t)profile_encode_locations(l->encoded + l->used, &location, 1);
 	}
-	return depth;
+	memcpy(l->encoded + l->used, l->encoded + (caller.at - l->forgotten), caller.len);
+	l->used += caller.len;
+	for (size_t i = 0; i < n; i++)
+		l->of_node[nodes[i]].len = l->forgotten + l->used - l->of_node[nodes[i]].at;
+}
+
+struct profile_encoded locations_stack(struct locations *l, const struct stacks *tree, uint32_t node,
+				       uint32_t nodes[STACKS_DEPTH_MAX])
+{
+	struct locations_suffix known = { .at = l->forgotten };
+	uint32_t newest = node;
+	size_t n = 0;
+
+	if (LOCATIONS_ENCODED - l->used < STACKS_DEPTH_MAX * PROFILE_LOCATION_BYTES) {
+		l->forgotten += l->used;
+		l->used = 0;
+		known.at = l->forgotten;
+	}
+	for (; node != STACKS_ROOT && n < STACKS_DEPTH_MAX; node = tree->nodes[node].parent) {
+		if (locations_known(l, node)) {
+			known = l->of_node[node];
+			break;
+		}
+		nodes[n++] = node;
+	}
+	if (n > 0) {
+		locations_encode(l, tree, nodes, n, known);
+		known = l->of_node[newest];
+	}
+	return (struct profile_encoded){ l->encoded + (known.at - l->forgotten), known.len };
 }
 
 void locations_end(struct locations *l)

@@ -18,8 +18,9 @@ enum {
 	LOCATIONS_CODES = 8192, /* most slots of the cache from code to function */
 	LOCATIONS_CODES_MIN = 64,
 	LOCATIONS_FRAMES = 1024, /* most slots of the cache from frame to location */
-	LOCATIONS_BYTES = LOCATIONS_FRAMES * 2 * sizeof(uint64_t) + STACKS_NODES_MAX * sizeof(uint32_t) + LOCATIONS_MODULES_MAX * sizeof(uint32_t) +
-			  LOCATIONS_CODES * 2 * sizeof(uint32_t),
+	LOCATIONS_ENCODED = 64 << 10, /* of the stacks written last */
+	LOCATIONS_BYTES = LOCATIONS_FRAMES * 2 * sizeof(uint64_t) + STACKS_NODES_MAX * 2 * sizeof(uint32_t) + LOCATIONS_MODULES_MAX * sizeof(uint32_t) +
+			  LOCATIONS_CODES * 2 * sizeof(uint32_t) + LOCATIONS_ENCODED,
 };
 
 /* The same frame in another place of the tree: stacks that differ in a frame have all above it anew. */
@@ -28,11 +29,21 @@ struct locations_frame {
 	uint32_t location; /* 0: free */
 };
 
+/*
+ * A stack is its newest frame's location, then the stack of that frame's caller: as it was encoded for an
+ * earlier sample, mostly. Counted from the first byte that was ever encoded.
+ */
+struct locations_suffix {
+	uint32_t at, len; /* len 0: none yet */
+};
+
 struct locations {
 	struct profile_writer *writer;
 	const struct module_table *modules;
 	const struct module *last_module; /* NULL: none, or none was found */
-	uint32_t *of_node;    /* location of each node of the current tree, 0: not written yet */
+	struct locations_suffix *of_node; /* by nodes of the current tree */
+	uint8_t *encoded;
+	uint32_t forgotten, used; /* bytes that are no longer in `encoded`, and that are in it */
 	uint32_t *of_module;  /* mapping of each module, 0: not written yet */
 	uint32_t *of_code;    /* pairs of code id and function */
 	uint32_t codes;       /* how many: a power of two */
@@ -47,9 +58,9 @@ struct locations {
 void locations_start(struct locations *l, struct profile_writer *writer, void *memory, size_t nodes);
 /* From here on, nodes are those of this tree. */
 void locations_tree(struct locations *l, const struct stacks *tree);
-/* The locations of a node and its ancestors, leaf first; returns how many. */
-size_t locations_stack(struct locations *l, const struct stacks *tree, uint32_t node,
-		       uint32_t stack[STACKS_DEPTH_MAX]);
+/* The locations of a node and its ancestors, leaf first: good until the next call. nodes: to work in. */
+struct profile_encoded locations_stack(struct locations *l, const struct stacks *tree, uint32_t node,
+				       uint32_t nodes[STACKS_DEPTH_MAX]);
 void locations_end(struct locations *l);
 
 /* Path of the main program, or "" before the modules are known. */

@@ -12,11 +12,14 @@ static const char *const wait_names[] = {
 _Static_assert(sizeof(wait_names) / sizeof(wait_names[0]) == WAIT_KINDS,
 	       "the kinds of waits are those of the format");
 
-/* The labels of one sample: those of the request, then its own. */
+/* The labels of one sample: those that others have as well, encoded, then its own. */
 struct labels {
 	struct profile_writer *writer;
-	struct profile_label list[13];
-	size_t fixed, count; /* the first few are the same for every sample */
+	struct profile_label list[9];
+	size_t count;
+	uint8_t shared[4 * PROFILE_LABEL_BYTES];
+	size_t of_request, of_thread; /* bytes of it: the request's, and with those the thread's */
+	size_t used;                  /* by this sample: one or the other */
 	uint32_t at, ns;
 };
 
@@ -53,9 +56,24 @@ static void labels_start(struct labels *labels, struct profile_writer *w, const 
 	labels_text(labels, PROFILE_LABEL_ROUTE, route);
 	if (r->out_ready && r->out.any.status)
 		labels_number(labels, PROFILE_LABEL_STATUS, r->out.any.status);
-	labels->fixed = labels->count;
+	labels->of_request = profile_encode_labels(labels->shared, labels->list, labels->count);
 	labels->at = samples_string(w, PROFILE_LABEL_AT);
 	labels->ns = samples_string(w, "nanoseconds");
+}
+
+static void labels_of_thread(struct labels *labels, uint32_t tid)
+{
+	labels->count = 0;
+	labels_number(labels, PROFILE_LABEL_THREAD, tid);
+	labels->of_thread = labels->of_request +
+			    profile_encode_labels(labels->shared + labels->of_request, labels->list, 1);
+}
+
+/* Of the next sample, which is the thread's or (false) nobody's. */
+static void labels_begin(struct labels *labels, bool threads)
+{
+	labels->count = 0;
+	labels->used = threads ? labels->of_thread : labels->of_request;
 }
 
 static void labels_at(struct labels *labels, const struct request *r, uint64_t at_ns)
@@ -90,7 +108,13 @@ struct writing {
 	uint32_t kernel_root;             /* the location under the kernel's frames; 0: not written yet */
 };
 
-static void write_sample(struct writing *w, const uint32_t *stack, size_t depth, int64_t count,
+/* first, last: locations before and behind the stack, 0: none. */
+struct stack {
+	uint32_t first, last;
+	struct profile_encoded encoded;
+};
+
+static void write_sample(struct writing *w, const struct stack *stack, int64_t count,
 			 int64_t cpu_ns, int64_t wait_ns, int64_t wall_ns)
 {
 	const int64_t values[PROFILE_VALUES] = {
@@ -99,9 +123,24 @@ static void write_sample(struct writing *w, const uint32_t *stack, size_t depth,
 		[PROFILE_WAIT] = wait_ns,
 		[PROFILE_WALL] = share_next(&w->share, wall_ns),
 	};
+	const struct labels *labels = &w->labels;
+	uint8_t one[PROFILE_LOCATION_BYTES];
+	struct profile_encoded first = { one, profile_encode_locations(one, &stack->first, 1) };
+	struct profile_sample sample = {
+		.locations = { first, stack->encoded },
+		.shared = { labels->shared, labels->used },
+		.values = values,
+		.labels = labels->list,
+		.n_labels = labels->count,
+	};
 
-	profile_write_sample(w->samples->writer, stack, depth, values, w->labels.list,
-			     w->labels.count);
+	if (stack->last) {
+		sample.locations[0] = stack->encoded;
+		sample.locations[1] = (struct profile_encoded){
+			one, profile_encode_locations(one, &stack->last, 1)
+		};
+	}
+	profile_write_encoded(w->samples->writer, &sample);
 }
 
 static uint32_t write_pseudo(struct profile_writer *writer, const char *bytes, size_t len)
@@ -112,17 +151,17 @@ static uint32_t write_pseudo(struct profile_writer *writer, const char *bytes, s
 					   profile_write_function(writer, name, none, none, 0), 0);
 }
 
-static void write_user(struct writing *w, size_t depth)
+static void write_user(struct writing *w, const struct stack *stack)
 {
 	const struct emit_samples *samples = w->samples;
 	const struct parts *parts = samples->parts;
 
-	write_sample(w, samples->stack, depth, 1, samples->period_ns, 0,
+	write_sample(w, stack, 1, samples->period_ns, 0,
 		     share_of_tick(parts->user, (int64_t)parts->samples, samples->period_ns,
 				   w->written++));
 }
 
-static void write_kernel(struct writing *w, size_t depth)
+static void write_kernel(struct writing *w, struct stack *stack)
 {
 	const struct emit_samples *samples = w->samples;
 	const struct parts *parts = samples->parts;
@@ -130,11 +169,18 @@ static void write_kernel(struct writing *w, size_t depth)
 	if (!w->kernel_root)
 		w->kernel_root = write_pseudo(samples->writer, PROFILE_KERNEL_SAMPLED,
 					      strlen(PROFILE_KERNEL_SAMPLED));
-	samples->stack[depth++] = w->kernel_root;
+	stack->last = w->kernel_root;
 	labels_text(&w->labels, PROFILE_LABEL_STATE, PROFILE_STATE_KERNEL);
-	write_sample(w, samples->stack, depth, 0, samples->kernel_period_ns, 0,
+	write_sample(w, stack, 0, samples->kernel_period_ns, 0,
 		     share_of_tick(parts->kernel, (int64_t)parts->kernel_samples,
 				   samples->kernel_period_ns, w->kernel_written++));
+}
+
+static struct stack write_stack(struct writing *w, const struct stacks *s, uint32_t node)
+{
+	return (struct stack){
+		.encoded = locations_stack(&w->locations, s, node, w->samples->nodes)
+	};
 }
 
 static void write_stacks(struct writing *w, const struct stacks *s)
@@ -143,19 +189,18 @@ static void write_stacks(struct writing *w, const struct stacks *s)
 
 	for (uint32_t i = 0; i < s->n_samples && !samples->writer->error; i++) {
 		const struct stack_sample *sample = &s->samples[i];
-		size_t depth;
+		struct stack stack;
 
 		if (sample->at_ns > samples->request->end_ns)
 			continue;
-		depth = locations_stack(&w->locations, s, sample->node, samples->stack);
-		w->labels.count = w->labels.fixed;
-		labels_number(&w->labels, PROFILE_LABEL_THREAD, s->tid);
+		stack = write_stack(w, s, sample->node);
+		labels_begin(&w->labels, true);
 		labels_at(&w->labels, samples->request, sample->at_ns);
 		labels_stack(&w->labels, sample->flags);
 		if (sample->flags & STACK_KERNEL)
-			write_kernel(w, depth);
+			write_kernel(w, &stack);
 		else
-			write_user(w, depth);
+			write_user(w, &stack);
 	}
 }
 
@@ -203,12 +248,11 @@ static void write_wait(struct writing *w, const struct stacks *s, const struct w
 	const struct emit_samples *samples = w->samples;
 	int64_t ns = (int64_t)parts_wait_ns(samples->request, wait);
 	const char *on = waits_text(&s->waits, wait->on);
-	size_t depth;
+	uint32_t frame = write_wait_frame(samples->writer, wait_names[wait->kind], on);
+	struct stack stack = write_stack(w, s, wait->node);
 
-	samples->stack[0] = write_wait_frame(samples->writer, wait_names[wait->kind], on);
-	depth = 1 + locations_stack(&w->locations, s, wait->node, samples->stack + 1);
-	w->labels.count = w->labels.fixed;
-	labels_number(&w->labels, PROFILE_LABEL_THREAD, s->tid);
+	stack.first = frame;
+	labels_begin(&w->labels, true);
 	labels_at(&w->labels, samples->request, wait->at_ns);
 	labels_stack(&w->labels, wait->flags);
 	labels_text(&w->labels, PROFILE_LABEL_STATE, PROFILE_STATE_WAIT);
@@ -220,7 +264,7 @@ static void write_wait(struct writing *w, const struct stacks *s, const struct w
 		labels_number(&w->labels, PROFILE_LABEL_TRIPS, wait->trips);
 	if (wait->holder)
 		write_holder(&w->labels, waits_text(&s->waits, wait->holder));
-	write_sample(w, samples->stack, depth, 0, 0, ns, ns);
+	write_sample(w, &stack, 0, 0, ns, ns);
 }
 
 static void write_waits(struct writing *w, const struct stacks *s)
@@ -237,29 +281,29 @@ static void write_waits(struct writing *w, const struct stacks *s)
 static void write_part(struct writing *w, const char *frame, const char *state, int64_t cpu_ns,
 		       int64_t wall_ns)
 {
-	uint32_t location;
+	struct stack stack = { 0 };
 
 	if (wall_ns <= 0)
 		return;
-	location = write_pseudo(w->samples->writer, frame, strlen(frame));
-	w->labels.count = w->labels.fixed;
+	stack.first = write_pseudo(w->samples->writer, frame, strlen(frame));
+	labels_begin(&w->labels, false);
 	labels_text(&w->labels, PROFILE_LABEL_STATE, state);
-	write_sample(w, &location, 1, 0, cpu_ns, 0, wall_ns);
+	write_sample(w, &stack, 0, cpu_ns, 0, wall_ns);
 }
 
 /* A wait of no thread. */
 static void write_wait_part(struct writing *w, enum wait_kind kind, const char *on, int64_t ns)
 {
-	uint32_t location;
+	struct stack stack = { 0 };
 
 	if (ns <= 0)
 		return;
-	location = write_wait_frame(w->samples->writer, wait_names[kind], on);
-	w->labels.count = w->labels.fixed;
+	stack.first = write_wait_frame(w->samples->writer, wait_names[kind], on);
+	labels_begin(&w->labels, false);
 	labels_text(&w->labels, PROFILE_LABEL_STATE, PROFILE_STATE_WAIT);
 	labels_text(&w->labels, PROFILE_LABEL_WAIT, wait_names[kind]);
 	labels_text(&w->labels, PROFILE_LABEL_ON, on);
-	write_sample(w, &location, 1, 0, 0, ns, ns);
+	write_sample(w, &stack, 0, 0, ns, ns);
 }
 
 static void write_parts(struct writing *w)
@@ -288,6 +332,7 @@ void emit_samples_write(const struct emit_samples *samples, const char *route,
 	locations_start(&w.locations, samples->writer, samples->locations_memory, nodes);
 	for (const struct stacks *s = stacks; s; s = s->next) {
 		locations_tree(&w.locations, s);
+		labels_of_thread(&w.labels, s->tid);
 		write_stacks(&w, s);
 		write_waits(&w, s);
 	}

@@ -13,7 +13,7 @@ struct emit_samples {
 	int64_t period_ns, kernel_period_ns;
 	uint64_t process_start_ns;
 	void *locations_memory; /* LOCATIONS_BYTES */
-	uint32_t *stack;	/* STACKS_DEPTH_MAX + 1 of them */
+	uint32_t *nodes;	/* STACKS_DEPTH_MAX of them, to work in */
 };
 
 void emit_samples_write(const struct emit_samples *samples, const char *route,

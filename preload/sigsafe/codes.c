@@ -388,7 +388,7 @@ uint64_t codes_full(void)
 	return table ? __atomic_load_n(&table->full, __ATOMIC_RELAXED) : 0;
 }
 
-const struct code *codes_get(uint32_t id)
+struct code *codes_get(uint32_t id)
 {
 	const struct table *table = __atomic_load_n(&codes_table, __ATOMIC_ACQUIRE);
 	uint32_t unit;
@@ -399,8 +399,17 @@ const struct code *codes_get(uint32_t id)
 	return unit ? &entry_at(table, unit)->code : NULL;
 }
 
-int codes_line(const struct code *code, int32_t lasti)
+int codes_line(struct code *code, int32_t lasti)
 {
-	return lines_at(code->line_format, code->line_table, code->line_table_len, code->first_line,
+	enum { REMEMBERED = sizeof(code->lines) / sizeof(code->lines[0]) };
+	uint64_t *last = &code->lines[((uint32_t)lasti / 2) % REMEMBERED];
+	uint64_t key = (uint64_t)((uint32_t)lasti + 1) << 32, known = __atomic_load_n(last, __ATOMIC_RELAXED);
+	int line;
+
+	if (lasti >= 0 && known >> 32 << 32 == key)
+		return (int)(uint32_t)known;
+	line = lines_at(code->line_format, code->line_table, code->line_table_len, code->first_line,
 			lasti);
+	__atomic_store_n(last, key | (uint32_t)line, __ATOMIC_RELAXED);
+	return line;
 }

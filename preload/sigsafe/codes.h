@@ -22,6 +22,8 @@ struct code {
 	uint8_t line_format; /* enum code_line_format in format/code_lines.h: which decoder */
 	const uint8_t *line_table;
 	uint32_t line_table_len;
+	/* Of the last look-ups, by lasti: that plus one in the upper half, the line in the lower; 0: none. Atomic. */
+	uint64_t lines[4];
 };
 
 struct cpython_layout;
@@ -45,10 +47,10 @@ uint32_t codes_count(void);
 uint64_t codes_full(void);
 
 /* The entry of an id that python_walk gave; NULL for 0. Any thread, any time. */
-const struct code *codes_get(uint32_t id);
+struct code *codes_get(uint32_t id);
 
-/* Line being run at lasti: exact, exceptions included; first_line when the table has none for it. Not from the handler (it
- * scans the line table), though it would be safe there. */
-int codes_line(const struct code *code, int32_t lasti);
+/* Line being run at lasti: exact, exceptions included; first_line when the table has none for it. Remembers a few.
+ * Not from the handler (it scans the line table), though it would be safe there. */
+int codes_line(struct code *code, int32_t lasti);
 
 #endif
