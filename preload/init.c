@@ -468,6 +468,14 @@ static void init_postfork_child(void)
 
 /* ---- start and stop ---- */
 
+static void init_clock(void)
+{
+	void *found = real_in_libc("clock_gettime");
+
+	if (found)
+		monotonic_clock = (int (*)(clockid_t, struct timespec *))found;
+}
+
 __attribute__((constructor)) static void init_start(void)
 {
 	struct control_settings control = {
@@ -481,6 +489,7 @@ __attribute__((constructor)) static void init_start(void)
 	settings_read(&settings);
 	if (!settings.usable)
 		return;
+	init_clock();
 	process_id = (uint32_t)raw_getpid();
 	process_start_ns = init_now_ns();
 	control.enabled = settings.enabled;

@@ -92,3 +92,15 @@ void real_resolve(void)
 	HOOK_VARIADIC_TABLE(REAL_LOOK_UP_VARIADIC)
 	libc_vfork = (pid_t(*)(void))real_find("vfork");
 }
+
+void *real_in_libc(const char *name)
+{
+	void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD);
+	void *found;
+
+	if (!libc)
+		return NULL;
+	found = dlsym(libc, name);
+	dlclose(libc);
+	return found;
+}

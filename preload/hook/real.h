@@ -18,5 +18,7 @@ extern pid_t (*libc_vfork)(void);
 
 /* Looks up the whole table, once. The constructor calls it; a call that comes earlier does so itself. Uses dlsym. */
 void real_resolve(void);
+/* A function of libc's own, whoever stands in front of it; NULL: it has none. Uses dlopen, which opens nothing. */
+void *real_in_libc(const char *name);
 
 #endif

@@ -1,6 +1,6 @@
 #include "preload/track/self.h"
 
-#include <time.h>
+#include "preload/sigsafe/monotonic.h"
 
 __thread struct track_self track_self;
 const struct track_callbacks *track_callbacks;
@@ -9,8 +9,5 @@ uint32_t track_requests_alive;
 
 uint64_t track_now(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	return monotonic_ns();
 }
