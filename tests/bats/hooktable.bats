@@ -81,6 +81,17 @@ exports() { nm -D --defined-only "$LIBREQPROF" | awk '$2 != "A" { sub(/@.*/, "",
 		mq_timedsend	the same
 		aio_suspend	in librt before glibc 2.34, where asking for it would load what the host has not
 		gai_suspend	in libanl, likewise
+		lio_listio	with LIO_WAIT in a futex without a limit, which is restarted
+		getaddrinfo_a	with GAI_WAIT the same
+		pthread_timedjoin_np	goes on by itself
+		pthread_clockjoin_np	goes on by itself
+		pthread_rwlock_clockrdlock	goes on by itself
+		pthread_rwlock_clockwrlock	goes on by itself
+		mtx_lock	goes on by itself
+		mtx_timedlock	goes on by itself
+		cnd_wait	goes on by itself
+		cnd_timedwait	goes on by itself
+		thrd_join	goes on by itself
 		copy_file_range	ended by fatal signals only
 		getentropy	256 bytes at most, which are never interrupted
 		pthread_barrier_wait	goes on by itself
