@@ -15,6 +15,7 @@ enum {
 	NEWEST = 5,  /* frames from a lock's release to the function that gives something away, at most */
 	OLDEST = 8,  /* from a thread's first function to the one that works on an item */
 	STEPS_MAX = 2048,
+	FAR = 512, FAR_SHIFT = 55,
 };
 
 struct function {
@@ -33,6 +34,10 @@ static const struct function works[] = {
 	{ "run", ANYIO, "future" },
 };
 enum { FUNCTIONS = 2 };
+
+/* Where the functions are that release a lock on their behalf: conditions, queues, futures. */
+static const char *const near_files[] = { EXECUTOR, ANYIO, "/concurrent/futures/_base.py", "/threading.py",
+					  "/queue.py" };
 
 /* What one that works on an item calls when that is done: its result is there for others from then on. */
 static const char *const ends[] = { "set_result", "set_exception", "task_done" };
@@ -153,12 +158,33 @@ static bool call_next(const struct runtime *runtime, uintptr_t *frame, struct ca
 	return false;
 }
 
+/*
+ * Is its function in none of those files? Most locks are released by a program's own functions, and each release
+ * asks: what was found so is remembered, by address. (Code that takes a dead one's place would be taken for it; that
+ * of the library's modules is there before.)
+ */
+static bool call_is_far(const struct cpython_layout *layout, const struct call *call)
+{
+	static uintptr_t far[FAR]; /* atomic */
+	uintptr_t *known = &far[call->code * UINT64_C(0x9e3779b97f4a7c15) >> FAR_SHIFT];
+
+	if (__atomic_load_n(known, __ATOMIC_RELAXED) == call->code)
+		return true;
+	for (size_t i = 0; i < sizeof(near_files) / sizeof(near_files[0]); i++)
+		if (file_ends(layout, code_word(call, layout->code.filename), near_files[i]))
+			return false;
+	__atomic_store_n(known, call->code, __ATOMIC_RELAXED);
+	return true;
+}
+
 enum python_hands hands_look(const struct runtime *runtime, uintptr_t state, uintptr_t *item)
 {
 	uintptr_t frame = newest_frame(runtime, state);
 	struct call call, callee = { 0 };
 
 	for (unsigned i = 0; i < NEWEST && call_next(runtime, &frame, &call); i++) {
+		if (i == 0 && call_is_far(runtime->layout, &call))
+			return PYTHON_HANDS_NOTHING;
 		*item = call_matches(runtime, &call, gives);
 		if (*item)
 			return PYTHON_GIVES;
