@@ -32,10 +32,11 @@ void track_connected(int fd)
 		return;
 	current_notice_ended();
 	working_for = current_working_for();
-	o = working_for ? endpoints_new_outbound(working_for) : NULL;
+	/* Who it is for may show by what is sent. */
+	o = working_for || track_self.turn ? endpoints_new_outbound(working_for) : NULL;
 	endpoints_reset(fd, o ? (slot_value)o : SLOT_OUTBOUND);
 	/* What led to this was for it. (Where the loop calls back, it may be somebody's timer that has run out.) */
-	if (o && track_self.turn && track_self.turn->running && !track_self.turn->calls_back) {
+	if (o && working_for && track_self.turn && track_self.turn->running && !track_self.turn->calls_back) {
 		request_ref(working_for);
 		turns_event(working_for, true, true, true);
 	}

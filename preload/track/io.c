@@ -22,7 +22,7 @@ static void io_outbound(int fd, slot_value value, const void *bytes, size_t len,
 {
 	struct request *r, *working_for = sent ? current_working_for() : NULL;
 	struct outbound *o = (struct outbound *)endpoints_lock(fd, value);
-	bool relays = false;
+	enum outbound_tells tells = OUTBOUND_NOTHING;
 
 	if (!o)
 		return;
@@ -33,18 +33,22 @@ static void io_outbound(int fd, slot_value value, const void *bytes, size_t len,
 	 */
 	if (working_for && (io_over(o->request) || (o->sender && o->sender != &track_self)))
 		outbound_rebind(o, working_for);
+	else if (sent && track_self.turn && o->request && io_over(o->request))
+		outbound_rebind(o, NULL);
 	if (sent) {
+		tells = outbound_sent(o, bytes, len, track_self.turn);
 		o->asked = true;
 		o->sender = &track_self;
-		relays = outbound_sent(o, bytes, len, track_self.turn);
 	}
 	r = o->request;
 	if (r)
 		request_ref(r);
 	spin_unlock(&o->endpoint.lock);
+	if (tells != OUTBOUND_NOTHING && track_self.turn)
+		turns_passed_on(tells == OUTBOUND_RELAYS ? r : NULL);
 	if (!r)
 		return;
-	if (relays && __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) == REQUEST_OPEN) {
+	if (tells == OUTBOUND_RELAYS && __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) == REQUEST_OPEN) {
 		endpoints_address(SYS_getsockname, fd, &r->upstream);
 		r->role = REQUEST_PROXY;
 	}
@@ -234,7 +238,7 @@ static void io_moved(int fd, const void *bytes, size_t len, bool sent)
 			return;
 		value = endpoints_judge(fd, value, bytes, len);
 	}
-	if (value == SLOT_OUTBOUND && sent && current_working_for()) {
+	if (value == SLOT_OUTBOUND && sent && (track_self.turn || current_working_for())) {
 		track_connected(fd);
 		value = slots_get(fd);
 	}

@@ -9,7 +9,8 @@ void outbound_start(struct outbound *o, struct request *request)
 	o->sniffed = 0;
 	o->sender = NULL;
 	o->request = request;
-	request_ref(request);
+	if (request)
+		request_ref(request);
 }
 
 void outbound_stop(struct outbound *o)
@@ -42,12 +43,11 @@ static bool outbound_same(const struct request *sent, const struct request *serv
 		memcmp(a->path, b->path, a->path_len) == 0);
 }
 
-static bool outbound_judge(struct outbound *o, bool same)
+static void outbound_judge(struct outbound *o)
 {
 	o->judged = true;
 	request_unref(o->probe);
 	o->probe = NULL;
-	return same;
 }
 
 /* The first bytes, until they show what is spoken: then there is a probe, fed with all that came before. */
@@ -58,7 +58,7 @@ static void outbound_sniff(struct outbound *o, const uint8_t *bytes, size_t len)
 	enum wire_protocol protocol;
 
 	if (!bytes) {
-		outbound_judge(o, false);
+		outbound_judge(o);
 		return;
 	}
 	memcpy(o->sniff + before, bytes, len < room ? len : room);
@@ -69,48 +69,74 @@ static void outbound_sniff(struct outbound *o, const uint8_t *bytes, size_t len)
 	if (wire_has_requests(protocol) && protocol != WIRE_HTTP2)
 		o->probe = request_new();
 	if (!o->probe) {
-		outbound_judge(o, false);
+		outbound_judge(o);
 		return;
 	}
 	o->probe->protocol = protocol;
 	wire_request_start(protocol, &o->probe->in);
 	if (wire_request_feed(protocol, &o->probe->in, o->sniff, before) < 0)
-		outbound_judge(o, false);
+		outbound_judge(o);
 }
 
-/* Whose request is this? In an event loop it may be another's than of whom something was read last. */
-static bool outbound_relays(struct outbound *o, const struct request *sent, const struct turn *turn)
+static void outbound_give(struct outbound *o, struct request *r)
 {
-	if (outbound_same(sent, o->request))
-		return true;
-	for (unsigned i = turn ? turn->count : 0; i-- > 0;) {
-		struct request *r = turn->events[i].request;
-
-		if (r == o->request || __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != REQUEST_OPEN ||
-		    !outbound_same(sent, r))
-			continue;
+	if (r)
 		request_ref(r);
-		request_unref(o->request);
-		o->request = r;
-		return true;
-	}
-	return false;
+	request_unref(o->request);
+	o->request = r;
 }
 
-bool outbound_sent(struct outbound *o, const void *bytes, size_t len, const struct turn *turn)
+/*
+ * Whose request is this? In an event loop it may be another's than of whom something was read last. Each is
+ * passed on once; so of two that are the same it is the one that has not been.
+ */
+static enum outbound_tells outbound_relays(struct outbound *o, const struct request *sent,
+					   const struct turn *turn)
 {
+	bool own = o->request && outbound_same(sent, o->request);
+	struct request *r, *found = NULL;
+	unsigned at = 0;
+
+	if (own && (!turn || o->request->role != REQUEST_PROXY))
+		return OUTBOUND_RELAYS;
+	while (turn && (r = turn_next_open(turn, &at))) {
+		if (r == found || r->role == REQUEST_PROXY || !outbound_same(sent, r))
+			continue;
+		if (found) {
+			outbound_give(o, NULL);
+			return OUTBOUND_NOTHING;
+		}
+		found = r;
+	}
+	if (found)
+		outbound_give(o, found);
+	return found || own ? OUTBOUND_RELAYS : OUTBOUND_ASKS;
+}
+
+enum outbound_tells outbound_sent(struct outbound *o, const void *bytes, size_t len,
+				  const struct turn *turn)
+{
+	enum outbound_tells tells;
 	struct request *p;
 
-	if (o->judged || !o->request)
-		return false;
+	if (turn && o->judged && !o->asked) {
+		o->judged = false;
+		o->sniffed = 0;
+	}
+	if (o->judged || (!o->request && !turn))
+		return OUTBOUND_NOTHING;
 	if (!o->probe)
 		outbound_sniff(o, bytes, len);
 	p = o->probe;
 	if (!p)
-		return false;
-	if (!bytes || wire_request_feed(p->protocol, &p->in, bytes, len) < 0)
-		return outbound_judge(o, false);
+		return OUTBOUND_NOTHING;
+	if (!bytes || wire_request_feed(p->protocol, &p->in, bytes, len) < 0) {
+		outbound_judge(o);
+		return OUTBOUND_NOTHING;
+	}
 	if (p->in.any.stage == WIRE_HEAD)
-		return false;
-	return outbound_judge(o, outbound_relays(o, p, turn));
+		return OUTBOUND_NOTHING;
+	tells = outbound_relays(o, p, turn);
+	outbound_judge(o);
+	return tells;
 }

@@ -22,13 +22,20 @@ struct outbound {
 
 /* All with the endpoint locked. */
 void outbound_start(struct outbound *o, struct request *request);
-/* Makes it another request's (a pooled connection used again). */
+/* Makes it another request's (a pooled connection used again), or (NULL) nobody's until that shows. */
 void outbound_rebind(struct outbound *o, struct request *request);
 void outbound_stop(struct outbound *o);
+enum outbound_tells {
+	OUTBOUND_NOTHING,
+	OUTBOUND_RELAYS, /* the socket carries its request on to an upstream */
+	OUTBOUND_ASKS,	 /* it asks an upstream what no request asks that has begun */
+};
 /*
- * True when these bytes show that the socket carries its request on to an upstream. turn: of an event
- * loop, or NULL: if it carries on another one of that, the socket is that one's from now on.
+ * What these bytes show. turn: of an event loop, or NULL: there each time that something is asked is looked
+ * at anew, and if it carries on another request of that, the socket is that one's from now on; nobody's, if
+ * it may be one of several.
  */
-bool outbound_sent(struct outbound *o, const void *bytes, size_t len, const struct turn *turn);
+enum outbound_tells outbound_sent(struct outbound *o, const void *bytes, size_t len,
+				  const struct turn *turn);
 
 #endif

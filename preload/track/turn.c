@@ -170,6 +170,38 @@ struct turn_answer turn_whose_kernel(const struct turn *turn, uint64_t at_ns)
 	return turn_whose_between(turn, turn_events_until(turn, at_ns));
 }
 
+/*
+ * Has a request begun with another one's answer, and nothing been done for it yet? Then its turn comes
+ * when nobody reads or writes.
+ */
+static bool turn_owes(const struct turn *turn)
+{
+	for (unsigned i = 0; i < turn->count; i++) {
+		const struct turn_event *event = &turn->events[i];
+		unsigned next = i + 1;
+
+		if (!event->begins || !turn_open(event->request))
+			continue;
+		while (next < turn->count && turn->events[next].request != event->request)
+			next++;
+		if (next == turn->count && next != i + 1)
+			return true;
+	}
+	return false;
+}
+
+struct request *turn_next_open(const struct turn *turn, unsigned *at)
+{
+	while (*at < turn->count + TURN_OPEN_MAX) {
+		unsigned i = (*at)++;
+		struct request *r = i < turn->count ? turn->events[i].request : turn->open[i - turn->count];
+
+		if (turn_open(r))
+			return r;
+	}
+	return NULL;
+}
+
 struct request *turn_working_for(const struct turn *turn, uint64_t task)
 {
 	const struct turn_event *previous = NULL;
@@ -178,7 +210,7 @@ struct request *turn_working_for(const struct turn *turn, uint64_t task)
 		previous = turn_previous(turn, turn->count, task);
 		if (!previous)
 			return turn_remembered(turn, task);
-	} else if (turn->count > 0) {
+	} else if (turn->count > 0 && !turn_owes(turn)) {
 		previous = &turn->events[turn->count - 1];
 	}
 	return previous && turn_open(previous->request) ? previous->request : NULL;
@@ -194,15 +226,35 @@ static void turn_keep(struct request **kept, struct request *r)
 	*kept = r;
 }
 
+static void turn_keep_open(struct turn *turn, struct request *r)
+{
+	struct request **room = NULL;
+
+	for (unsigned i = 0; i < TURN_OPEN_MAX; i++) {
+		if (turn->open[i] == r)
+			return;
+		if (!turn_open(turn->open[i]))
+			room = &turn->open[i];
+	}
+	if (room)
+		turn_keep(room, r);
+}
+
 void turn_remember(struct turn *turn)
 {
+	for (unsigned i = 0; i < TURN_OPEN_MAX; i++)
+		if (!turn_open(turn->open[i]))
+			turn_keep(&turn->open[i], NULL);
 	for (unsigned i = 0; i < turn->count; i++) {
 		const struct turn_event *event = &turn->events[i];
 		struct turn_task *t = &turn->tasks[event->task % TURN_TASKS_MAX];
 
 		turn_keep(&turn->last, event->request);
-		if (!event->task || event->task == turn->loop_task)
+		if (!event->task || event->task == turn->loop_task) {
+			if (turn_open(event->request))
+				turn_keep_open(turn, event->request);
 			continue;
+		}
 		t->task = event->task;
 		turn_keep(&t->request, event->after ? event->request : NULL);
 	}
@@ -215,4 +267,6 @@ void turn_forget(struct turn *turn)
 	turn_keep(&turn->last, NULL);
 	for (unsigned i = 0; i < TURN_TASKS_MAX; i++)
 		turn_keep(&turn->tasks[i].request, NULL);
+	for (unsigned i = 0; i < TURN_OPEN_MAX; i++)
+		turn_keep(&turn->open[i], NULL);
 }

@@ -13,7 +13,7 @@
 
 #include "preload/track/request.h"
 
-enum { TURN_EVENTS_MAX = 128, TURN_TASKS_MAX = 64, TURN_HANDED_MAX = 64 };
+enum { TURN_EVENTS_MAX = 128, TURN_TASKS_MAX = 64, TURN_HANDED_MAX = 64, TURN_OPEN_MAX = 64 };
 
 /* A read, a write, an end. */
 struct turn_event {
@@ -24,6 +24,7 @@ struct turn_event {
 	bool before;		 /* the work before it was for this request: not when that begins here */
 	bool after;		 /* so is the work after it: not when it ends here */
 	bool sent;		 /* not a read: readiness for that is no consequence of the work before */
+	bool begins;		 /* with the answer to another one, of its connection */
 	bool several;		 /* its bytes, or its connection at that time, were several requests' */
 };
 
@@ -36,6 +37,7 @@ struct turn_task {
 struct turn {
 	void *pool_link;
 	bool calls_back;	/* the loop calls back from where it reads: that has been seen */
+	bool serial;		/* of a connection's requests, the next one is begun when the last has been answered */
 	bool running;		/* else the thread waits, or nothing has happened since */
 	bool hidden;		/* answers waited behind others of their connections: work may have led to no write */
 	unsigned count;
@@ -48,6 +50,7 @@ struct turn {
 	struct turn_task tasks[TURN_TASKS_MAX];
 	uint16_t handed[TURN_HANDED_MAX]; /* what tasks gave to threads of pools: handed.h, whose owner it is */
 	uint16_t n_handed, n_handed_before; /* before: the first of them, in earlier turns */
+	struct request *open[TURN_OPEN_MAX]; /* of earlier turns, without tasks; with references; NULL: free */
 };
 
 enum turn_sure { TURN_NOBODY, TURN_INFERRED, TURN_CERTAIN };
@@ -74,6 +77,11 @@ struct turn_answer turn_whose_between(const struct turn *turn, unsigned events);
 /* Whose connection or socket did this task last read or write, in this turn or an earlier one? For a
  * thread without tasks: in this turn. NULL: nobody's that is still open. */
 struct request *turn_working_for(const struct turn *turn, uint64_t task);
+/*
+ * One by one, those that this and earlier turns have seen something of and that are still open, some of
+ * them several times: *at from 0; NULL: no more.
+ */
+struct request *turn_next_open(const struct turn *turn, unsigned *at);
 
 /* Remembers who the events' tasks worked for, and forgets requests that have ended. Takes references itself. */
 void turn_remember(struct turn *turn);

@@ -12,12 +12,41 @@
 
 static struct pool turn_pool = { .object_size = (sizeof(struct turn) + 15) / 16 * 16 };
 
+/*
+ * Does the process begin with a request that was sent together with others when those before it have been
+ * answered (nginx), or with all of them at once (node)? A proxy shows it by when it passes them on.
+ */
+enum { TURNS_SERIAL_MIN = 4, TURNS_AT_ONCE = UINT32_MAX };
+static uint32_t turns_in_order; /* atomic: those seen to have waited; or TURNS_AT_ONCE, for ever */
+
+static bool turns_serial(void)
+{
+	uint32_t seen = __atomic_load_n(&turns_in_order, __ATOMIC_RELAXED);
+
+	return seen >= TURNS_SERIAL_MIN && seen != (uint32_t)TURNS_AT_ONCE;
+}
+
+void turns_passed_on(const struct request *r)
+{
+	uint32_t seen = __atomic_load_n(&turns_in_order, __ATOMIC_RELAXED);
+
+	if (seen == (uint32_t)TURNS_AT_ONCE)
+		return;
+	if (!r && connection_waiting() > 0)
+		__atomic_store_n(&turns_in_order, (uint32_t)TURNS_AT_ONCE, __ATOMIC_RELAXED);
+	else if (r && r->start_ns != r->first_byte_ns && seen < TURNS_SERIAL_MIN)
+		__atomic_compare_exchange_n(&turns_in_order, &seen, seen + 1, false, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED);
+}
+
 /* How many requests the thread's work could be for. */
 static void turns_count_open(struct turn *turn)
 {
 	uint32_t waiting = connection_waiting();
 	uint32_t open = __atomic_load_n(&track_requests_alive, __ATOMIC_RELAXED) + waiting;
 
+	if (turn->serial)
+		open -= waiting, waiting = 0;
 	if (open > turn->open_most)
 		turn->open_most = open;
 	if (waiting > 0)
@@ -29,6 +58,7 @@ void turns_begin(void)
 	struct turn *turn = track_self.turn;
 
 	turn->running = true;
+	turn->serial = turns_serial();
 	turn->hidden = false;
 	turn->open_most = 0;
 	turns_count_open(turn);
@@ -95,7 +125,8 @@ void turns_event(struct request *r, bool before, bool after, bool sent)
 	turns_count_open(turn);
 	event = &turn->events[turn->count++];
 	*event = (struct turn_event){
-		.request = r, .before = before, .after = after, .sent = sent, .several = track_self.several,
+		.request = r, .before = before, .after = after, .sent = sent, .begins = !before && after && sent,
+		.several = track_self.several && !turn->serial,
 		.call_ns = track_self.io_ns
 	};
 	track_callbacks->turn_event(event);

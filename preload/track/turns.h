@@ -24,6 +24,9 @@ void turns_end(void);
 /* Something was read or written for r. Takes over one reference. */
 void turns_event(struct request *r, bool before, bool after, bool sent);
 
+/* An upstream has been asked what this request asks; NULL: what none asks that has begun. */
+void turns_passed_on(const struct request *r);
+
 void turns_leave(void);
 void turns_postfork_child(void);
 
