@@ -92,6 +92,42 @@ static struct turn_answer turn_whose_task(const struct turn *turn, const struct 
 }
 
 /*
+ * How many of the requests that began with another one's answer has nothing been read or written for since,
+ * up to that event? Their turn comes when nobody reads: what they lead to need not show. *one: the first.
+ */
+static unsigned turn_owed(const struct turn *turn, unsigned until, struct request **one)
+{
+	unsigned owed = 0;
+
+	for (unsigned i = 0; i < until; i++) {
+		const struct turn_event *event = &turn->events[i];
+		unsigned next = i + 1;
+
+		if (!event->begins)
+			continue;
+		while (next < until && turn->events[next].request != event->request)
+			next++;
+		if (next == until && owed++ == 0 && one)
+			*one = event->request;
+	}
+	return owed;
+}
+
+/* Between these events, may something have been done that one of those was owed, and may it not show? */
+static bool turn_owes(const struct turn *turn, unsigned until)
+{
+	const struct turn_event *previous = until > 0 ? &turn->events[until - 1] : NULL;
+	const struct turn_event *next = until < turn->count ? &turn->events[until] : NULL;
+	struct request *one = NULL;
+	unsigned owed = turn_owed(turn, until, &one);
+
+	if (owed == 0 || (owed == 1 && next && next->before && next->request == one))
+		return false;
+	return !next || !next->before || previous->begins || !previous->after ||
+	       previous->request != next->request;
+}
+
+/*
  * Without tasks only the order tells. That something can be read is no consequence of what was done
  * before; and after a read that did not call it back, or a write in the middle, it may be anybody's
  * turn, unless the same request comes next. What ends with an answer was done for that, unless
@@ -103,7 +139,8 @@ static struct turn_answer turn_whose_order(const struct turn *turn, const struct
 	const struct turn_event *previous = until > 0 ? &turn->events[until - 1] : NULL;
 	const struct turn_event *next = until < turn->count ? &turn->events[until] : NULL;
 
-	if (turn->hidden || (next && next->several) || (previous && previous->several))
+	if (turn->hidden || (next && next->several) || (previous && previous->several) ||
+	    turn_owes(turn, until))
 		return (struct turn_answer){ NULL, TURN_NOBODY };
 	if (next && next->before && previous && previous->after &&
 	    previous->request == next->request)
@@ -156,7 +193,8 @@ struct turn_answer turn_whose_between(const struct turn *turn, unsigned events)
 	const struct turn_event *next = events < turn->count ? &turn->events[events] : NULL;
 	uint64_t at_ns = previous ? previous->at_ns : turn->start_ns;
 
-	if (turn->hidden || (next && next->several) || (previous && previous->several))
+	if (turn->hidden || (next && next->several) || (previous && previous->several) ||
+	    turn_owes(turn, events))
 		return (struct turn_answer){ NULL, TURN_NOBODY };
 	if (next && next->before && (next->sent || !previous || !previous->after))
 		return turn_answer(next->request, at_ns, TURN_INFERRED);
@@ -168,26 +206,6 @@ struct turn_answer turn_whose_between(const struct turn *turn, unsigned events)
 struct turn_answer turn_whose_kernel(const struct turn *turn, uint64_t at_ns)
 {
 	return turn_whose_between(turn, turn_events_until(turn, at_ns));
-}
-
-/*
- * Has a request begun with another one's answer, and nothing been done for it yet? Then its turn comes
- * when nobody reads or writes.
- */
-static bool turn_owes(const struct turn *turn)
-{
-	for (unsigned i = 0; i < turn->count; i++) {
-		const struct turn_event *event = &turn->events[i];
-		unsigned next = i + 1;
-
-		if (!event->begins || !turn_open(event->request))
-			continue;
-		while (next < turn->count && turn->events[next].request != event->request)
-			next++;
-		if (next == turn->count && next != i + 1)
-			return true;
-	}
-	return false;
 }
 
 struct request *turn_next_open(const struct turn *turn, unsigned *at)
@@ -210,7 +228,8 @@ struct request *turn_working_for(const struct turn *turn, uint64_t task)
 		previous = turn_previous(turn, turn->count, task);
 		if (!previous)
 			return turn_remembered(turn, task);
-	} else if (turn->count > 0 && !turn_owes(turn)) {
+	} else if (turn->count > 0 &&
+		   turn_owed(turn, turn->count, NULL) == turn->events[turn->count - 1].begins) {
 		previous = &turn->events[turn->count - 1];
 	}
 	return previous && turn_open(previous->request) ? previous->request : NULL;
