@@ -1,6 +1,6 @@
 /*
  * What a thread's work for a request leaves in it, and in the counters: shared by what connects the
- * rooms for threads with one request at a time (init.c) and with several (loop.c).
+ * rooms for threads with one request at a time (requests.c) and with several (loop.c).
  */
 #ifndef REQPROF_PRELOAD_WORK_H
 #define REQPROF_PRELOAD_WORK_H

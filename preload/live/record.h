@@ -1,4 +1,4 @@
-/* What the live file says of a request, at each step of its way. Callbacks of init.c call these. */
+/* What the live file says of a request, at each step of its way. Callbacks of requests.c call these. */
 #ifndef REQPROF_LIVE_RECORD_H
 #define REQPROF_LIVE_RECORD_H
 

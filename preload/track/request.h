@@ -76,7 +76,7 @@ struct request {
 	struct request_address peer;
 	struct request_address upstream; /* role proxy: our end of the connection it was passed on by */
 
-	/* For those behind the callbacks (init.c); zero when the request begins, else untouched here. */
+	/* For those behind the callbacks (requests.c); zero when the request begins, else untouched here. */
 	void *samples;                  /* atomic list of struct stacks */
 	void *live;                     /* what the live file says of it, NULL: nothing */
 	bool unwanted;                  /* atomic: it has ended, and leaves no file: what it used is not read */
