@@ -8,10 +8,11 @@ whose profile.
         (several one after the other), pipeline (several at once), slow (the head comes in pieces,
         the answer is read late), abort (the client is gone when it has asked).
 
-    attribution.py check --sent FILE [--wrong SHARE] [--least SHARE] [--perf-map FILE] [OPTION...] PROFILES
+    attribution.py check --sent FILE [--wrong SHARE] [--least SHARE] [--cpu SHARE] [--perf-map FILE] [OPTION...] PROFILES
         Fails unless each request has exactly one profile, and there are no others; at most WRONG
         of the samples in routes' functions stand in another route's profile; and at least LEAST of
-        what the answered requests burnt was sampled in their own profiles. --certain: no sample may be
+        what the answered requests burnt was sampled in their own profiles. --cpu: so much of it is in the CPU
+        time that those count, which needs no ticks. --certain: no sample may be
         said to be inferred; --no-certain: some must be.
 """
 
@@ -191,7 +192,7 @@ def check(options):
     errors = []
     perf_map = PerfMap(options.perf_map) if options.perf_map else None
     seen = collections.Counter()
-    right = wrong = burnt_ns = sampled_ns = inferred = 0
+    right = wrong = burnt_ns = sampled_ns = counted_ns = inferred = 0
     for name in sorted(glob.glob(os.path.join(options.profiles, "*.pprof"))):
         with open(name, "rb") as file:
             profile = Profile(file.read())
@@ -201,6 +202,8 @@ def check(options):
             errors.append("%s: a profile of no request that was sent" % path)
             continue
         own = int(path.split("/")[1][1:])
+        if sent[path][1] != "-":
+            counted_ns += min(profile.facts["reqprof.cpu_ns"], int(sent[path][1]))
         for sample in profile.samples:
             routes = routes_in(sample, perf_map)
             if not routes or not sample["values"][0]:
@@ -221,15 +224,18 @@ def check(options):
             burnt_ns += int(burnt)
     share = wrong / (right + wrong) if right + wrong else 0
     print("%d requests, %d profiles; %d samples in routes: %d of another's profile (%.3f %%), %d inferred; "
-          "of %d ms burnt %.1f %% are in their own profiles"
+          "of %d ms burnt %.1f %% are in their own profiles' samples, %.1f %% in their CPU time"
           % (len(sent), sum(seen.values()), right + wrong, wrong, 100 * share, inferred,
-             burnt_ns // 1000000, 100 * sampled_ns / max(burnt_ns, 1)))
+             burnt_ns // 1000000, 100 * sampled_ns / max(burnt_ns, 1),
+             100 * counted_ns / max(burnt_ns, 1)))
     if right and options.certain is not None and options.certain != (inferred == 0):
         errors.append("%d samples are said to be inferred" % inferred)
     if share > options.wrong:
         errors.append("too many samples are in another request's profile")
     if sampled_ns < options.least * burnt_ns:
         errors.append("too little of what was burnt was found")
+    if counted_ns < options.cpu * burnt_ns:
+        errors.append("too little of what was burnt is in the profiles' CPU time")
     if sampled_ns > 1.1 * burnt_ns:
         errors.append("more was found than was burnt")
     for error in errors[:20]:
@@ -251,6 +257,7 @@ def main():
     checking.add_argument("--sent", required=True)
     checking.add_argument("--wrong", type=float, default=0.0)
     checking.add_argument("--least", type=float, default=0.98)
+    checking.add_argument("--cpu", type=float, default=0)
     checking.add_argument("--certain", action=argparse.BooleanOptionalAction)
     checking.add_argument("--perf-map")
     checking.add_argument("profiles")
