@@ -25,7 +25,7 @@ PACKAGES="
 "
 
 # Programs that people often have from elsewhere than Debian: install the package only when the command is missing.
-COMMANDS="node:nodejs npm:npm g++:g++"
+COMMANDS="node:nodejs npm:npm g++:g++ javac:openjdk-17-jdk-headless"
 
 installed() {
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

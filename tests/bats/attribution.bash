@@ -5,7 +5,8 @@
 sent=$BATS_TEST_TMPDIR/sent
 
 # attributed NAME MANNERS [OPTION...]: loads the server that `spawn NAME` started, ends it, and checks.
-# Environment: REQUESTS (2000); SIGNAL that ends it (TERM); PERF_MAP=1: names of generated code from its map.
+# Environment: REQUESTS (2000); SIGNAL that ends it (TERM); PERF_MAP=1: names of generated code from its map,
+# which the command MAPPED_BY (none) writes when it is given the process's id.
 attributed() {
 	local name=$1 manners=$2 pid_name=${1}_pid said count=${REQUESTS:-2000} map=()
 	shift 2
@@ -19,6 +20,7 @@ attributed() {
 	retry has_profiles "$count"
 	if [ "${PERF_MAP:-}" = 1 ]; then
 		map=(--perf-map "$BATS_TEST_TMPDIR/map")
+		[ -z "${MAPPED_BY:-}" ] || "$MAPPED_BY" "${!pid_name}"
 		cp "/tmp/perf-${!pid_name}.map" "$BATS_TEST_TMPDIR/map"
 		rm -f "/tmp/perf-${!pid_name}.map"
 	fi

@@ -54,3 +54,26 @@ burns_under() {
 	# (It closes connections that are kept alive when all its threads are busy.)
 	burns_under event close,slow,abort
 }
+
+# The JDK's tools are not all on PATH.
+java_map() { "$(dirname "$(readlink -f "$(command -v javac)")")/jcmd" "$1" Compiler.perfmap >/dev/null; }
+
+# java_burns MANNERS [THREADS]; WRONG: share of samples that may be another's (0)
+java_burns() {
+	requires java javac
+	javac -d "$BATS_TEST_TMPDIR" "$TESTS/apps/Burning.java"
+	# (Only the routes are compiled: what is interpreted has no frames that can be walked through, nor names.)
+	spawn server "${preload[@]}" java -XX:+PreserveFramePointer -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx128m \
+		-Xcomp "-XX:CompileCommand=compileonly,Burning::route_*" "-XX:CompileCommand=dontinline,Burning::route_*" \
+		-cp "$BATS_TEST_TMPDIR" Burning "$port" "${@:2}"
+	PERF_MAP=1 MAPPED_BY=java_map attributed server "$1" --wrong "${WRONG:-0}" --least 0.6 --cpu 0.98
+}
+
+# (Requests that are sent at once it serves as an event loop that calls back: whose work that is does not show.)
+@test "Java's HttpServer, which serves on the thread that accepts" {
+	java_burns close,keep,slow,abort
+}
+
+@test "Java's HttpServer with a pool of threads" {
+	WRONG=0.001 java_burns close,keep,slow,abort,pipeline 8
+}
