@@ -76,7 +76,8 @@ waits_in() {
 @test "waiting for the GIL: how long, and for whose request" {
 	serve -- --threads 3
 	get /untimed >/dev/null
-	get /gil/400 >/dev/null &
+	# (Long enough for the other one to come late.)
+	get /gil/1500 >/dev/null &
 	local hog=$!
 	sleep 0.1
 	get /patient/20 >"$BATS_TEST_TMPDIR/answer"
