@@ -28,7 +28,7 @@ adds_up() {
 }
 
 @test "jemalloc, libfaketime, stdbuf and eatmydata preloaded before and after" {
-	local lib order n=0
+	local lib order pid n=0
 	for lib in /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 \
 		/usr/libexec/coreutils/libstdbuf.so /usr/lib/x86_64-linux-gnu/libeatmydata.so; do
 		[ -e "$lib" ] || { echo "$lib is not there"; return 1; }
@@ -39,6 +39,8 @@ adds_up() {
 			echo "$order" >&2
 			serves "server_$n" env "LD_PRELOAD=$order" "REQPROF_DIR=$profiles" FAKETIME=+3d _STDBUF_O=L \
 				"$PROGRAMS/threaded_server" "$port" accept 2
+			pid=server_${n}_pid
+			faketime_forget "${!pid}"
 		done
 	done
 }
@@ -46,6 +48,7 @@ adds_up() {
 @test "a clock that is days ahead and runs ten times as fast" {
 	serves server env "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1:$LIBREQPROF" \
 		"REQPROF_DIR=$profiles" "FAKETIME=+3d x10" "$PROGRAMS/threaded_server" "$port" accept 2
+	faketime_forget "$server_pid"
 }
 
 @test "a server built with AddressSanitizer finds nothing in it, nor in us" {

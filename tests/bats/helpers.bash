@@ -161,6 +161,9 @@ settle() {
 facts() { "$PYTHON" "$TESTS/clients/read_profile.py" "$@"; }
 all_facts() { facts "$@" "$profiles"/*.pprof; }
 
+# faketime_forget PID: what libfaketime keeps for that process's children outlives it when it is killed.
+faketime_forget() { rm -f "/dev/shm/faketime_shm_$1" "/dev/shm/sem.faketime_sem_$1"; }
+
 # is WANT GOT [WHAT]: equal texts, or says both.
 is() {
 	[ "$1" = "$2" ] || {

@@ -112,6 +112,7 @@ jumping() {
 	spawn server env "LD_PRELOAD=$library:$LIBREQPROF" "REQPROF_DIR=$profiles" REQPROF_RATE=9970 \
 		"FAKETIME_TIMESTAMP_FILE=$clock" FAKETIME_NO_CACHE=1 "$@" "$PROGRAMS/threaded_server" "$port" accept 2
 	server_up server "$port"
+	faketime_forget "$server_pid"
 	spawn setter bash -c "while :; do for to in +5d -5d +0; do echo \$to >'$clock.new'; mv '$clock.new' '$clock'; sleep 0.007; done; done"
 	for ((i = 0; i < 60; i++)); do get "/r1/$i" >/dev/null; done
 	stop "$setter_pid"

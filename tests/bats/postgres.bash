@@ -12,7 +12,7 @@ postgres_start() {
 	(cd / && "${as[@]}" "$PG_BIN/initdb" -D "$pg/data" -A trust -U placement --no-sync -E UTF8 \
 		--locale=C.UTF-8) >/dev/null
 	spawn postgres "${as[@]}" "$PG_BIN/postgres" -D "$pg/data" -k "$pg" -p "$1" -c fsync=off \
-		-c log_min_duration_statement=0 -c "log_line_prefix=%p %m " -c logging_collector=off
+		-c dynamic_shared_memory_type=mmap -c log_min_duration_statement=0 -c "log_line_prefix=%p %m " -c logging_collector=off
 	retry -t 60 "$PG_BIN/pg_isready" -q -h "$pg" -p "$1" -U placement
 	"$PG_BIN/createdb" -h "$pg" -p "$1" -U placement placement
 }
