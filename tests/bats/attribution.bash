@@ -4,20 +4,26 @@
 
 sent=$BATS_TEST_TMPDIR/sent
 
-# attributed NAME MANNERS [OPTION...]: loads the server that `spawn NAME` started, ends it, and checks.
-# Environment: REQUESTS (2000); SIGNAL that ends it (TERM); PERF_MAP=1: names of generated code from its map,
-# which the command MAPPED_BY (none) writes when it is given the process's id.
-attributed() {
-	local name=$1 manners=$2 pid_name=${1}_pid said count=${REQUESTS:-2000} map=()
-	shift 2
-	server_up "$name" "$port"
+# loaded MANNERS: sends REQUESTS (2000) requests to $port; each has a profile then.
+loaded() {
+	local said count=${REQUESTS:-2000}
 	said=$("$PYTHON" "$TESTS/clients/attribution.py" load --port "$port" --out "$sent" \
-		--requests "$count" --manners "$manners") || {
+		--requests "$count" --manners "$1") || {
 		echo "$said" >&2
 		return 1
 	}
 	is "$count" "$said"
 	retry has_profiles "$count"
+}
+
+# attributed NAME MANNERS [OPTION...]: loads the server that `spawn NAME` started, ends it, and checks.
+# Environment: REQUESTS (2000); SIGNAL that ends it (TERM); PERF_MAP=1: names of generated code from its map,
+# which the command MAPPED_BY (none) writes when it is given the process's id.
+attributed() {
+	local name=$1 manners=$2 pid_name=${1}_pid count=${REQUESTS:-2000} map=()
+	shift 2
+	server_up "$name" "$port"
+	loaded "$manners"
 	if [ "${PERF_MAP:-}" = 1 ]; then
 		map=(--perf-map "$BATS_TEST_TMPDIR/map")
 		[ -z "${MAPPED_BY:-}" ] || "$MAPPED_BY" "${!pid_name}"
