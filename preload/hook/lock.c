@@ -180,7 +180,7 @@ static bool lock_is_gil(const void *condition)
 /* A pool's thread is about to sleep: others may end the request that it worked for. */
 static void lock_condition_settles(const void *condition)
 {
-	if (waiting_wanted() && handler_self->stray && !lock_is_gil(condition))
+	if (waiting_strays() && !lock_is_gil(condition))
 		waiting_settle(true);
 }
 
@@ -312,7 +312,7 @@ static bool lock_is_taken(const sem_t *semaphore)
 
 static void lock_semaphore_settles(const sem_t *semaphore)
 {
-	if (waiting_wanted() && handler_self->stray && lock_is_taken(semaphore))
+	if (waiting_strays() && lock_is_taken(semaphore))
 		waiting_settle(true);
 }
 

@@ -239,7 +239,7 @@ WATCHED ssize_t watched_write(int fd, const void *buf, size_t size)
 	struct wait w;
 	ssize_t sent;
 
-	waiting_tells(false);
+	waiting_tells();
 	waiting_begin(&w);
 	sent = libc_write(fd, buf, size);
 	waiting_sent(&w, fd);
@@ -253,7 +253,7 @@ WATCHED ssize_t watched_writev(int fd, const struct iovec *parts, int count)
 	struct wait w;
 	ssize_t sent;
 
-	waiting_tells(false);
+	waiting_tells();
 	waiting_begin(&w);
 	sent = libc_writev(fd, parts, count);
 	waiting_sent(&w, fd);
@@ -267,7 +267,7 @@ WATCHED ssize_t watched_send(int fd, const void *buf, size_t size, int flags)
 	struct wait w;
 	ssize_t sent;
 
-	waiting_tells(false);
+	waiting_tells();
 	waiting_begin(&w);
 	sent = libc_send(fd, buf, size, flags);
 	waiting_sent(&w, fd);
@@ -283,7 +283,7 @@ WATCHED ssize_t watched_sendto(int fd, const void *buf, size_t size, int flags,
 	struct wait w;
 	ssize_t sent;
 
-	waiting_tells(false);
+	waiting_tells();
 	waiting_begin(&w);
 	sent = libc_sendto(fd, buf, size, flags, to, to_len);
 	waiting_sent(&w, fd);
@@ -298,7 +298,7 @@ WATCHED ssize_t watched_sendmsg(int fd, const struct msghdr *message, int flags)
 	struct wait w;
 	ssize_t sent;
 
-	waiting_tells(false);
+	waiting_tells();
 	waiting_begin(&w);
 	sent = libc_sendmsg(fd, message, flags);
 	waiting_sent(&w, fd);

@@ -36,12 +36,18 @@ static inline bool waiting_wanted(void)
 	       !(hook_vforked && hook_in_vfork_child());
 }
 
-/* Before the calling thread, if it is one of a pool, lets others hear of what it did, or sleeps in a lock. */
-void waiting_settle(bool sleeps);
-static inline void waiting_tells(bool sleeps)
+/* Does the calling thread, one of a pool, work for nobody knows whom? Then, before it lets others hear of what it did,
+ * or sleeps in a lock: */
+static inline bool waiting_strays(void)
 {
-	if (waiting_wanted() && handler_self->stray)
-		waiting_settle(sleeps);
+	return waiting_wanted() && handler_self->stray;
+}
+void waiting_settle(bool sleeps);
+
+static inline void waiting_tells(void)
+{
+	if (waiting_strays())
+		waiting_settle(false);
 }
 
 static inline void waiting_begin(struct wait *w)

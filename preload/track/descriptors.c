@@ -1,5 +1,6 @@
 #include "preload/track/track.h"
 
+#include "preload/sigsafe/monotonic.h"
 #include "preload/track/current.h"
 #include "preload/track/endpoints.h"
 #include "preload/track/happened.h"
@@ -94,7 +95,7 @@ void track_shutdown_write(int fd)
 	c = (struct connection *)endpoints_lock(fd, value);
 	if (!c)
 		return;
-	connection_over(c, false, track_now(), &events);
+	connection_over(c, false, monotonic_ns(), &events);
 	spin_unlock(&c->endpoint.lock);
 	happened_tell(c, &events);
 }

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "preload/sigsafe/monotonic.h"
 #include "preload/sigsafe/raw.h"
 #include "preload/track/happened.h"
 #include "preload/track/holds.h"
@@ -39,7 +40,7 @@ static void endpoints_end_connection(struct connection *c)
 	do {
 		events = (struct connection_events){ 0 };
 		spin_lock(&c->endpoint.lock);
-		connection_over(c, true, track_now(), &events);
+		connection_over(c, true, monotonic_ns(), &events);
 		spin_unlock(&c->endpoint.lock);
 		happened_tell(NULL, &events);
 	} while (events.more);

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "preload/sigsafe/monotonic.h"
 #include "preload/track/handed.h"
 #include "preload/track/self.h"
 #include "preload/track/strays.h"
@@ -22,7 +23,7 @@ static const void **handing_semaphore(const void *semaphore)
 static void handing_give_later(uintptr_t item)
 {
 	struct turn *turn = track_self.turn;
-	struct handed_task task = { .at_ns = track_now() };
+	struct handed_task task = { .at_ns = monotonic_ns() };
 	int number;
 
 	track_callbacks->task(&task);
@@ -43,9 +44,9 @@ static void handing_give(uintptr_t item)
 	if (track_self.turn)
 		handing_give_later(item);
 	else if (!r && track_self.stray)
-		handed_share(item, track_callbacks->item(), track_now());
+		handed_share(item, track_callbacks->item(), monotonic_ns());
 	else
-		handed_give(item, track_self.stray ? NULL : r, track_now());
+		handed_give(item, track_self.stray ? NULL : r, monotonic_ns());
 }
 
 /* Threads begin with a lock's release: it is said that they have started. One in a pool has been given work by then. */

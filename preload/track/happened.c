@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include "preload/sigsafe/monotonic.h"
 #include "preload/sigsafe/raw.h"
 #include "preload/track/arrived.h"
 #include "preload/track/current.h"
@@ -29,7 +30,7 @@ static uint64_t happened_wall_less_monotonic(uint64_t now_ns)
 		struct timespec wall;
 
 		clock_gettime(CLOCK_REALTIME, &wall);
-		taken = track_now();
+		taken = monotonic_ns();
 		__atomic_store_n(&difference_ns,
 				 (uint64_t)wall.tv_sec * 1000000000u + (uint64_t)wall.tv_nsec - taken,
 				 __ATOMIC_RELAXED);

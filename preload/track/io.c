@@ -1,5 +1,6 @@
 #include "preload/track/track.h"
 
+#include "preload/sigsafe/monotonic.h"
 #include "preload/sigsafe/raw.h"
 #include "preload/track/current.h"
 #include "preload/track/dormant.h"
@@ -98,7 +99,7 @@ enum io_bytes { IO_RECEIVED, IO_SENT, IO_RECEIVED_PLAIN, IO_SENT_PLAIN };
 static size_t io_feed(struct connection *c, const void *bytes, size_t len, enum io_bytes what,
 			 struct connection_events *events)
 {
-	uint64_t now = track_self.io_ns ? track_self.io_ns : track_now();
+	uint64_t now = track_self.io_ns ? track_self.io_ns : monotonic_ns();
 	bool sends = what == IO_SENT || what == IO_SENT_PLAIN;
 	size_t used = len;
 

@@ -1,13 +1,6 @@
 #include "preload/track/self.h"
 
-#include "preload/sigsafe/monotonic.h"
-
 __thread struct track_self track_self;
 const struct track_callbacks *track_callbacks;
 uint32_t track_requests_open;
 uint32_t track_requests_alive;
-
-uint64_t track_now(void)
-{
-	return monotonic_ns();
-}

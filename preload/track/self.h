@@ -38,7 +38,4 @@ extern const struct track_callbacks *track_callbacks; /* NULL: tracking is off *
 extern uint32_t track_requests_open;  /* atomic: of those that are profiled */
 extern uint32_t track_requests_alive; /* atomic: begun and not ended, profiled or not */
 
-/* CLOCK_MONOTONIC. */
-uint64_t track_now(void);
-
 #endif
