@@ -132,28 +132,48 @@ bool eh_parse_fde(uintptr_t address, uintptr_t low, uintptr_t high, struct eh_fd
 	fde->address = address;
 	fde->start = eh_pointer(&c, fde->cie.pointer_encoding, 0);
 	fde->end = fde->start + eh_pointer(&c, fde->cie.pointer_encoding & 0x0f, 0);
+	fde->from = fde->start;
+	fde->to = fde->end;
 	if (fde->cie.augmented)
 		eh_skip(&c, eh_uleb(&c));
 	fde->program = c;
 	return !c.failed && fde->end > fde->start;
 }
 
-/* Binary search over (function start, FDE address) pairs, both counted from the header. */
+/* The search for pc compared it with `start`: other pcs find the same only on the same side of it. */
+static void narrow(uintptr_t pc, uintptr_t start, uintptr_t *from, uintptr_t *to)
+{
+	if (start <= pc)
+		*from = start > *from ? start : *from;
+	else
+		*to = start < *to ? start : *to;
+}
+
+/*
+ * Binary search over (function start, FDE address) pairs, both counted from the header. In a table
+ * that is not sorted some pcs are not found, but all in [*from, *to) as pc is.
+ */
 static enum eh_result search_sorted(const struct module *m, struct eh_cursor table, uint64_t count,
-				    uintptr_t pc, uintptr_t *fde)
+				    uintptr_t pc, uintptr_t *fde, uintptr_t *from, uintptr_t *to)
 {
 	uintptr_t base = m->eh_frame_hdr, first = (uintptr_t)table.at;
 	uint64_t low = 0, high = count;
+
+	*from = 0;
+	*to = UINTPTR_MAX;
 
 	if (count > eh_left(&table) / EH_TABLE_ENTRY)
 		return EH_BAD;
 	while (low < high) {
 		uint64_t middle = low + (high - low) / 2;
-		int32_t start;
+		uintptr_t start;
+		int32_t offset;
 
-		if (!peek_copy(&start, first + middle * EH_TABLE_ENTRY, sizeof(start)))
+		if (!peek_copy(&offset, first + middle * EH_TABLE_ENTRY, sizeof(offset)))
 			return EH_BAD;
-		if (base + (uintptr_t)(intptr_t)start <= pc)
+		start = base + (uintptr_t)(intptr_t)offset;
+		narrow(pc, start, from, to);
+		if (start <= pc)
 			low = middle + 1;
 		else
 			high = middle;
@@ -167,11 +187,11 @@ static enum eh_result search_sorted(const struct module *m, struct eh_cursor tab
 	return EH_FOUND;
 }
 
-/* One entry after the other, for a module whose linker made no table. */
+/* One entry after the other, for a module whose linker made no table. The first that covers pc. */
 __attribute__((noinline)) static enum eh_result
 search_all(const struct module *m, uintptr_t section, uintptr_t pc, struct eh_fde *fde)
 {
-	uintptr_t at = section;
+	uintptr_t at = section, from = 0, to = UINTPTR_MAX;
 
 	for (int i = 0; i < EH_SCAN_MAX; i++) {
 		struct eh_cursor entry;
@@ -179,9 +199,15 @@ search_all(const struct module *m, uintptr_t section, uintptr_t pc, struct eh_fd
 
 		if (!entry_open(at, m->load_start, m->load_end, &entry, &terminator))
 			return terminator ? EH_NONE : EH_BAD;
-		if (eh_parse_fde(at, m->load_start, m->load_end, fde) && pc >= fde->start &&
-		    pc < fde->end)
-			return EH_FOUND;
+		if (eh_parse_fde(at, m->load_start, m->load_end, fde)) {
+			narrow(pc, fde->start, &from, &to);
+			narrow(pc, fde->end, &from, &to);
+			if (pc >= fde->start && pc < fde->end) {
+				fde->from = from;
+				fde->to = to;
+				return EH_FOUND;
+			}
+		}
 		at = (uintptr_t)entry.end;
 	}
 	return EH_BAD;
@@ -194,7 +220,7 @@ __attribute__((noinline)) static enum eh_result find_fde(const struct module *m,
 	struct eh_cursor c = eh_cursor_over(m->eh_frame_hdr, m->eh_frame_hdr + m->eh_frame_hdr_len);
 	uint8_t version, section_encoding, count_encoding, table_encoding;
 	enum eh_result result;
-	uintptr_t section, at;
+	uintptr_t section, at, from, to;
 	uint64_t count;
 
 	if (m->eh_frame_hdr == 0)
@@ -217,11 +243,15 @@ __attribute__((noinline)) static enum eh_result find_fde(const struct module *m,
 	count = eh_pointer(&c, count_encoding, m->eh_frame_hdr);
 	if (c.failed)
 		return EH_BAD;
-	result = search_sorted(m, c, count, pc, &at);
+	result = search_sorted(m, c, count, pc, &at, &from, &to);
 	if (result != EH_FOUND)
 		return result;
 	if (!eh_parse_fde(at, m->load_start, m->load_end, fde))
 		return EH_BAD;
+	narrow(pc, fde->start, &from, &to);
+	narrow(pc, fde->end, &from, &to);
+	fde->from = from;
+	fde->to = to;
 	return pc >= fde->start && pc < fde->end ? EH_FOUND : EH_NONE;
 }
 

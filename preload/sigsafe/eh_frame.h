@@ -50,6 +50,7 @@ struct eh_fde {
 	struct eh_cie cie;
 	uintptr_t address; /* of the FDE itself */
 	uintptr_t start, end;
+	uintptr_t from, to; /* the pcs between which a search for it ends here; FDEs may overlap */
 	struct eh_cursor program;
 };
 

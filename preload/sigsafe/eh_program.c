@@ -270,12 +270,12 @@ static bool run_program(struct program *p, struct eh_cursor c)
 		}
 		if (p->bad || c.failed || ops == PROGRAM_OPS_MAX)
 			return false;
-		/* What follows holds from loc on. */
+		/* What follows holds from loc on. Damaged programs go backwards, too. */
 		if (p->loc > p->pc) {
-			p->rule->to = p->loc;
+			p->rule->to = p->loc < p->rule->to ? p->loc : p->rule->to;
 			return true;
 		}
-		p->rule->from = p->loc;
+		p->rule->from = p->loc > p->rule->from ? p->loc : p->rule->from;
 	}
 	return !c.failed;
 }
@@ -300,12 +300,12 @@ bool eh_run(const struct eh_fde *fde, uintptr_t pc, struct eh_rule *rule)
 	/* The CIE's part holds everywhere, so it may not move. */
 	p.loc = 0;
 	rule->work.initial = rule->row;
-	if (!run_program(&p, fde->cie.program) || p.loc > pc)
+	if (!run_program(&p, fde->cie.program) || p.loc != 0)
 		return false;
 	rule->work.initial = rule->row;
 	p.loc = fde->start;
-	rule->from = fde->start;
-	rule->to = fde->end;
+	rule->from = fde->from;
+	rule->to = fde->to;
 	if (!run_program(&p, fde->program))
 		return false;
 	return rule->row.cfa_register != EH_CFA_EXPRESSION || rule->row.cfa_value != 0;

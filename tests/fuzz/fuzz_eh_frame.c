@@ -48,6 +48,21 @@ static uintptr_t word(uint64_t *seed, uintptr_t pc, const uintptr_t *stack)
 	}
 }
 
+/* What holds from rule->from to rule->to is what the module's table says there. */
+static void check_ends(const struct module *m, const struct eh_rule *rule)
+{
+	uintptr_t ends[] = { rule->from, rule->to - 1 };
+
+	for (int i = 0; i < 2; i++) {
+		struct eh_rule there;
+
+		REQUIRE(eh_find(m, ends[i], &there) == EH_FOUND);
+		REQUIRE(there.work.fde.address == rule->work.fde.address);
+		REQUIRE(there.from == rule->from && there.to == rule->to);
+		REQUIRE(memcmp(there.row.cells, rule->row.cells, sizeof(there.row.cells)) == 0);
+	}
+}
+
 static void check_rule(const struct module *m, uintptr_t pc,
 		       const struct unwind_registers *registers)
 {
@@ -59,6 +74,7 @@ static void check_rule(const struct module *m, uintptr_t pc,
 	if (eh_find(m, pc, &rule) != EH_FOUND)
 		return;
 	REQUIRE(rule.from <= pc && pc < rule.to);
+	check_ends(m, &rule);
 	memcpy(all.r, registers->r, sizeof(registers->r));
 	all.r[STACK_PC] = pc;
 	stack_start(&stack, registers->r[STACK_RSP]);
