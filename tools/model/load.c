@@ -358,7 +358,8 @@ static void append(struct model *m, const struct request *r, const struct profil
 	for (size_t i = 0; i < in->n_locations; i++)
 		l.locations[i] = take_location(&l, &in->locations[i]);
 	model_add_request(m, r, (uint32_t)in->n_samples);
-	to = m->samples + m->requests[m->n_requests - 1].first_sample;
+	/* A model that has no sample yet has no array of them. */
+	to = in->n_samples ? m->samples + m->requests[m->n_requests - 1].first_sample : NULL;
 	for (size_t i = 0; i < in->n_samples; i++) {
 		take_sample(&l, &in->samples[i], &to[i]);
 		if (i && is_same_wait(&to[i - 1], &to[i]))
