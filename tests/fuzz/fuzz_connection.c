@@ -20,6 +20,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 static uint64_t seen; /* a sum, for it does not depend on the order */
 static unsigned open_requests;
 static bool forked, given_up;
+/*
+ * Some request was answered before it was read, and its client may have asked whether to send the body: whether
+ * the next read is that body or another request is told by that read's bytes.
+ */
+static bool guessed;
 
 static void began(struct request *r)
 {
@@ -47,6 +52,8 @@ static void finished(struct request *r)
 {
 	REQUIRE(open_requests > 0);
 	open_requests--;
+	guessed |= r->out_ready && r->out.any.interim == 0 &&
+		   (r->in.any.stage == WIRE_HEAD || request_facts(r)->expect_continue);
 	seen += digest_number(digest_facts(0, request_facts(r)),
 			      r->end | (r->out_ready ? r->out.any.status : 0u) << 8);
 }
@@ -169,11 +176,13 @@ static uint64_t run(const uint8_t *bytes, size_t size, enum pieces_cut cut)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	uint64_t whole;
+	uint64_t whole, single, mixed;
 
 	start();
+	guessed = false;
 	whole = run(bytes, size, PIECES_WHOLE);
-	REQUIRE(run(bytes, size, PIECES_BYTES) == whole);
-	REQUIRE(run(bytes, size, PIECES_MIXED) == whole);
+	single = run(bytes, size, PIECES_BYTES);
+	mixed = run(bytes, size, PIECES_MIXED);
+	REQUIRE(guessed || (single == whole && mixed == whole));
 	return 0;
 }
