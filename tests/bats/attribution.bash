@@ -4,11 +4,12 @@
 
 sent=$BATS_TEST_TMPDIR/sent
 
-# loaded MANNERS: sends REQUESTS (2000) requests to $port; each has a profile then.
+# loaded MANNERS: sends REQUESTS (2000) requests to $port, KEPT (12) on a connection that is kept alive; each has
+# a profile then.
 loaded() {
 	local said count=${REQUESTS:-2000}
 	said=$("$PYTHON" "$TESTS/clients/attribution.py" load --port "$port" --out "$sent" \
-		--requests "$count" --manners "$1") || {
+		--requests "$count" --kept "${KEPT:-12}" --manners "$1") || {
 		echo "$said" >&2
 		return 1
 	}

@@ -1,11 +1,11 @@
 """The attribution test: loads a server with requests of all manners, and checks whose work is in
 whose profile.
 
-    attribution.py load --port P --out FILE [--requests N] [--concurrency N] [--manners WORD,...]
+    attribution.py load --port P --out FILE [--requests N] [--concurrency N] [--kept N] [--manners WORD,...]
         Sends requests for tests/apps/burning's routes, each with a path of its own, and writes one
         line a request to FILE: "PATH MANNER BURNT" (of tests/apps/upstream.py: "PATH MANNER PORT:DELAY"),
         "-" where the answer was not awaited. Manners: close (a connection each), keep
-        (several one after the other), pipeline (several at once), slow (the head comes in pieces,
+        (N, 12, one after the other), pipeline (several at once), slow (the head comes in pieces,
         the answer is read late), abort (the client is gone when it has asked).
 
     attribution.py check --sent FILE [--wrong SHARE] [--least SHARE] [--cpu SHARE] [--perf-map FILE] [OPTION...] PROFILES
@@ -13,7 +13,8 @@ whose profile.
         of the samples in routes' functions stand in another route's profile; and at least LEAST of
         what the answered requests burnt was sampled in their own profiles. --cpu: so much of it is in the CPU
         time that those count, which needs no ticks. --certain: no sample may be
-        said to be inferred; --no-certain: some must be.
+        said to be inferred; --no-certain: some must be. --marks: routes are told apart by marks.py's table
+        of that language.
 """
 
 import argparse
@@ -28,10 +29,11 @@ import re
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
+from marks import TABLES, Marks  # noqa: E402
 from read_profile import Profile  # noqa: E402
 
 ROUTES = 16
-KEEP, PIPELINE = 12, 4
+PIPELINE = 4
 
 
 # ---- load
@@ -39,13 +41,13 @@ KEEP, PIPELINE = 12, 4
 class Plan:
     """What is left to be sent, dealt out in bundles, one a connection."""
 
-    def __init__(self, requests, manners, seed):
+    def __init__(self, requests, manners, kept, seed):
         deal = random.Random(seed)
         self.bundles = []
         at = 0
         while at < requests:
             manner = manners[deal.randrange(len(manners))]
-            count = {"keep": KEEP, "pipeline": KEEP}.get(manner, 1)
+            count = {"keep": kept, "pipeline": kept}.get(manner, 1)
             count = min(count, requests - at)
             self.bundles.append((manner, ["/r%d/%s-%d" % (deal.randrange(ROUTES), manner, at + i)
                                           for i in range(count)]))
@@ -132,7 +134,7 @@ async def worker(plan, port, lines, errors):
 
 
 async def load(options):
-    plan = Plan(options.requests, options.manners.split(","), options.seed)
+    plan = Plan(options.requests, options.manners.split(","), options.kept, options.seed)
     lines, errors = [], []
     await asyncio.gather(*(worker(plan, options.port, lines, errors)
                            for _ in range(options.concurrency)))
@@ -171,9 +173,11 @@ class PerfMap:
         return name if address < start + size else None
 
 
-def routes_in(sample, perf_map):
+def routes_in(sample, perf_map, marks):
     found = set()
     for frame in sample["frames"]:
+        if marks and frame["kind"] == "native" and marks.route(frame) is not None:
+            found.add(marks.route(frame))
         name = frame["name"] if frame["kind"] == "python" else None
         if frame["kind"] == "native" and not frame["file"] and perf_map:
             name = perf_map.name(frame["offset"])
@@ -191,6 +195,7 @@ def check(options):
             sent[path] = (manner, burnt)
     errors = []
     perf_map = PerfMap(options.perf_map) if options.perf_map else None
+    marks = Marks(options.marks) if options.marks else None
     seen = collections.Counter()
     right = wrong = burnt_ns = sampled_ns = counted_ns = inferred = 0
     for name in sorted(glob.glob(os.path.join(options.profiles, "*.pprof"))):
@@ -205,7 +210,7 @@ def check(options):
         if sent[path][1] != "-":
             counted_ns += min(profile.facts["reqprof.cpu_ns"], int(sent[path][1]))
         for sample in profile.samples:
-            routes = routes_in(sample, perf_map)
+            routes = routes_in(sample, perf_map, marks)
             if not routes or not sample["values"][0]:
                 continue
             if routes == {own}:
@@ -251,6 +256,7 @@ def main():
     loading.add_argument("--out", required=True)
     loading.add_argument("--requests", type=int, default=2000)
     loading.add_argument("--concurrency", type=int, default=32)
+    loading.add_argument("--kept", type=int, default=12)
     loading.add_argument("--manners", default="close,keep,pipeline,slow,abort")
     loading.add_argument("--seed", type=int, default=1)
     checking = commands.add_parser("check")
@@ -260,6 +266,7 @@ def main():
     checking.add_argument("--cpu", type=float, default=0)
     checking.add_argument("--certain", action=argparse.BooleanOptionalAction)
     checking.add_argument("--perf-map")
+    checking.add_argument("--marks", choices=TABLES)
     checking.add_argument("profiles")
     options = parser.parse_args()
     return asyncio.run(load(options)) if options.command == "load" else check(options)

@@ -1,0 +1,56 @@
+# PHP: processes that serve one request at a time, by FastCGI behind nginx and lighttpd, and by HTTP. Its functions
+# have no names in native stacks: each route works in a function of the interpreter's, or a library, that no other one
+# uses. (--least: a busy machine does not deliver every tick; --cpu does not need them.)
+load helpers
+load attribution
+load serves
+
+setup() {
+	requires perf php
+	use_profiles
+	port=$(free_port)
+	fpm=$(compgen -c php-fpm8. | sort -u | head -n 1)
+
+	php=(-n)
+}
+
+fpm_burns() { # MANNERS LOCATION [HTTP]: what nginx says besides
+	requires nginx "${fpm:-php-fpm}"
+	local socket=$BATS_TEST_TMPDIR/fpm.sock
+	cat >"$BATS_TEST_TMPDIR/fpm.conf" <<-END
+		[global]
+		error_log = $BATS_TEST_TMPDIR/fpm.log
+		daemonize = no
+		[www]
+		$([ "$(id -u)" -ne 0 ] || printf 'user = root\ngroup = root\n')
+		listen = $socket
+		listen.mode = 0666
+		pm = static
+		pm.max_children = 34
+	END
+	spawn fpm "${preload[@]}" "$fpm" "${php[@]}" -R -y "$BATS_TEST_TMPDIR/fpm.conf"
+	retry test -S "$socket"
+	NGINX_HTTP="upstream fpm { server unix:$socket; ${3:-} }" nginx_front nginx "location / {
+		include /etc/nginx/fastcgi_params; fastcgi_param SCRIPT_FILENAME $TESTS/apps/burning.php;
+		fastcgi_ignore_client_abort on; fastcgi_pass fpm; $2 }"
+	attributed fpm "$1" --marks php --least 0.6 --cpu 0.98 --certain
+}
+
+@test "php-fpm behind nginx, a connection for each request" {
+	fpm_burns close,keep,slow,abort,pipeline ""
+}
+
+@test "php-fpm behind nginx on kept connections" {
+	# (A child serves one connection as long as it is kept: there are more children than connections.)
+	fpm_burns close,keep,slow,abort,pipeline "fastcgi_keep_conn on;" "keepalive 32;"
+}
+
+@test "php -S" {
+	spawn server "${preload[@]}" php "${php[@]}" -S "127.0.0.1:$port" "$TESTS/apps/burning.php"
+	attributed server close,abort --marks php --least 0.6 --cpu 0.98
+}
+
+@test "php -S with workers" {
+	spawn server "${preload[@]}" env PHP_CLI_SERVER_WORKERS=3 php "${php[@]}" -S "127.0.0.1:$port" "$TESTS/apps/burning.php"
+	attributed server close,abort --marks php --least 0.6 --cpu 0.98
+}
