@@ -105,8 +105,12 @@ def burns(seconds):
         sum(range(20000))
 
 
+hogging = threading.Event()
+
+
 def hogs(seconds):
     """Python code that never waits: others get the GIL only by the interpreter's own switching."""
+    hogging.set()
     end = time.thread_time() + seconds
     while time.thread_time() < end:
         for _ in range(20000):
@@ -144,6 +148,8 @@ def yields(rounds):
 
 
 def patient(rounds):
+    if not hogging.wait(30):
+        return {"error": "nobody holds the GIL"}
     return {"patient": timed(lambda: yields(rounds))}
 
 

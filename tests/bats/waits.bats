@@ -76,10 +76,9 @@ waits_in() {
 @test "waiting for the GIL: how long, and for whose request" {
 	serve -- --threads 3
 	get /untimed >/dev/null
-	# (Long enough for the other one to come late.)
+	# (Long enough for the other one to come late; that waits until this has begun.)
 	get /gil/1500 >/dev/null &
 	local hog=$!
-	sleep 0.1
 	get /patient/20 >"$BATS_TEST_TMPDIR/answer"
 	wait "$hog"
 	settle "$server_pid" 3
