@@ -22,7 +22,8 @@ static unsigned open_requests;
 static bool forked, given_up;
 /*
  * Some request was answered before it was read, and its client may have asked whether to send the body: whether
- * the next read is that body or another request is told by that read's bytes.
+ * the next read is that body or another request is told by that read's bytes. Or that was not asked, for the
+ * process had forked and forgot about the request.
  */
 static bool guessed;
 
@@ -135,6 +136,7 @@ static void happens(uint8_t event)
 		track_accepted(listener, server);
 		break;
 	case 'f':
+		guessed |= open_requests > 0;
 		track_postfork_child();
 		forked = true;
 		break;
