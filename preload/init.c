@@ -15,6 +15,7 @@
 #include "preload/hook/real.h"
 #include "preload/keeping.h"
 #include "preload/live/live.h"
+#include "preload/loop.h"
 #include "preload/ours.h"
 #include "preload/prepare.h"
 #include "preload/requests.h"
@@ -22,6 +23,7 @@
 #include "preload/settings.h"
 #include "preload/sigsafe/modules.h"
 #include "preload/sigsafe/monotonic.h"
+#include "preload/sigsafe/python.h"
 #include "preload/sigsafe/raw.h"
 #include "preload/track/track.h"
 #include "preload/work.h"
@@ -100,6 +102,7 @@ __attribute__((constructor)) static void init_start(void)
 	prepare_configure(&settings);
 	keeping_configure(&settings);
 	requests_configure(&settings);
+	python_serves = loop_serves;
 	track_start(&requests_callbacks);
 	pthread_atfork(NULL, NULL, init_postfork_child);
 	hook_active = true;

@@ -5,6 +5,7 @@
 #include "preload/control/control.h"
 #include "preload/live/record.h"
 #include "preload/sample/held.h"
+#include "preload/sigsafe/cpython/transport.h"
 #include "preload/sigsafe/monotonic.h"
 #include "preload/stray.h"
 #include "preload/track/track.h"
@@ -12,6 +13,14 @@
 
 enum {
 	OWNERS_MAX = 16,       /* different requests in one stretch between two events */
+	SERVED_MAX = 32,       /* different connections that coroutines of one turn are known to work for */
+};
+
+/* One of those, as it is when the turn is over. */
+struct served {
+	int fd;
+	const struct connection *connection;
+	struct request *open; /* kept */
 };
 
 /* A turn while it is settled. */
@@ -23,6 +32,8 @@ struct settling {
 	uintptr_t loop_stack; /* the data stack of the loop itself: another is a greenlet's */
 	uint64_t end_ns, end_cpu_ns;
 	uint64_t nobodys_samples, nobodys_ns, nobodys_waits;
+	unsigned n_served;
+	struct served served[SERVED_MAX];
 };
 
 /* Whom the samples of a stretch belong to. */
@@ -79,6 +90,11 @@ void loop_turn_event(struct turn_event *event)
 	thread->mark_cpu_ns = event->cpu_ns;
 }
 
+bool loop_serves(int fd)
+{
+	return track_side(fd) == TRACK_CLIENT;
+}
+
 static uint64_t loop_end(const struct request *r)
 {
 	return __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) == REQUEST_ENDED ? r->end_ns
@@ -127,17 +143,40 @@ static bool loop_kernels(const struct settling *s, uint32_t sample)
 	return s->held->stacks->samples[sample].flags & STACK_KERNEL;
 }
 
-static struct turn_work loop_work(const struct settling *s, uint32_t sample)
+/* The connection that a task works for. */
+static void loop_look_at_connection(struct settling *s, int fd, struct turn_work *work)
+{
+	struct served *served = s->served;
+	unsigned i = 0;
+
+	while (i < s->n_served && served[i].fd != fd)
+		i++;
+	if (i == SERVED_MAX)
+		return;
+	if (i == s->n_served) {
+		s->n_served++;
+		served[i].fd = fd;
+		served[i].connection = track_connection(fd, &served[i].open);
+	}
+	work->connection = served[i].connection;
+	work->open = served[i].open;
+}
+
+static struct turn_work loop_work(struct settling *s, uint32_t sample)
 {
 	const struct handler_mark *mark = &s->held->marks[sample];
-
 	/* A greenlet keeps its number as long as it lives. */
-	return (struct turn_work){
+	struct turn_work work = {
 		.at_ns = s->held->stacks->samples[sample].at_ns,
 		.task = mark->task.number,
 		.lives = mark->task.stack != s->loop_stack && !mark->task.coroutine,
 		.inside = mark->inside,
 	};
+
+	work.past = mark->task.transport == TRANSPORT_PAST + 1;
+	if (mark->task.transport > 0)
+		loop_look_at_connection(s, mark->task.transport - 1, &work);
+	return work;
 }
 
 /* A task that waits will go on, and may tell then. */
@@ -407,4 +446,6 @@ void loop_turn_ends(struct turn *turn, bool waits, bool idle)
 	turn->nobodys_ns += s.nobodys_ns;
 	control_count(CONTROL_shared_us, turn->nobodys_ns / 1000);
 	turn->nobodys_ns %= 1000;
+	for (unsigned i = 0; i < s.n_served; i++)
+		track_connection_done(s.served[i].open);
 }

@@ -5,6 +5,8 @@
 #ifndef REQPROF_PRELOAD_LOOP_H
 #define REQPROF_PRELOAD_LOOP_H
 
+#include <stdbool.h>
+
 #include "preload/track/handed.h"
 #include "preload/track/turn.h"
 
@@ -13,6 +15,7 @@ void loop_turn_begins(struct turn *turn);
 void loop_turn_event(struct turn_event *event);
 uint64_t loop_turn_task(void);
 void loop_whole_task(struct handed_task *task);
+bool loop_serves(int fd); /* for python.h */
 void loop_turn_ends(struct turn *turn, bool waits, bool idle);
 
 #endif

@@ -8,6 +8,7 @@
 #include "preload/sigsafe/cpython/symbols.h"
 #include "preload/sigsafe/cpython/task.h"
 #include "preload/sigsafe/cpython/thread.h"
+#include "preload/sigsafe/cpython/transport.h"
 #include "preload/sigsafe/cpython/walk.h"
 #include "preload/sigsafe/peek.h"
 #include "preload/sigsafe/raw.h"
@@ -37,6 +38,8 @@ static struct {
 	unsigned long long adds, subs; /* the loader's counts at the last search */
 	unsigned withdrawals;
 } python;
+
+bool (*python_serves)(int fd);
 
 /* ---- what is written into text ---- */
 
@@ -89,6 +92,7 @@ static void answer_describe(struct answer *answer, const char *reason)
 static bool answer_same(const struct answer *a, const struct answer *b)
 {
 	return a->state == b->state && a->runtime.variables == b->runtime.variables &&
+	       a->runtime.uvloop == b->runtime.uvloop &&
 	       strcmp(a->text, b->text) == 0;
 }
 
@@ -235,6 +239,10 @@ enum python_result python_walk(struct python_thread *thread, uintptr_t sp, uintp
 	else
 		result = walk_stack_frames(&answer->runtime, state, &stack, frames, max, n,
 					   &thread->task.coroutine);
+	if (thread->task.coroutine && answer->runtime.uvloop && python_serves &&
+	    answer->runtime.holder() == state)
+		thread->task.transport =
+			transport_find(&answer->runtime, thread->task.coroutine, python_serves) + 1;
 	if (thread->pooled && result == PYTHON_OK && answer->runtime.layout->lock_semaphores)
 		thread->task.item = hands_item_of(&answer->runtime, frames, *n);
 	return result;

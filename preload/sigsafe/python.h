@@ -47,6 +47,7 @@ struct python_task {
 	uintptr_t stack;     /* its data stack: that of its thread, or a greenlet's own */
 	uintptr_t coroutine; /* its outermost one; 0: none, or not looked for */
 	uintptr_t item;	     /* what a pool's thread works on: cpython/hands.h; 0: nothing, or not looked for */
+	int transport;	     /* of its coroutine: what transport_find gave, plus 1; 0: none, or not looked for */
 };
 
 /* What a thread remembers between samples. Zero means nothing yet. One per thread, handler only. */
@@ -60,6 +61,9 @@ struct python_thread {
 	bool pooled;             /* what a pool's thread works on is looked for */
 	struct python_task task; /* that ran at the last walk */
 };
+
+/* Is this descriptor one of a client's connection? Called from the handler; NULL: coroutines' are not looked for. */
+extern bool (*python_serves)(int fd);
 
 /* Outside the handler, on the thread that is to be sampled, whenever that begins: without it some
  * interpreters (3.15) would have to allocate in the handler, so there such a thread has no Python frames. */

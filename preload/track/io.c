@@ -6,6 +6,7 @@
 #include "preload/track/dormant.h"
 #include "preload/track/endpoints.h"
 #include "preload/track/happened.h"
+#include "preload/track/holds.h"
 #include "preload/track/outbound.h"
 #include "preload/track/secure.h"
 #include "preload/track/self.h"
@@ -73,6 +74,37 @@ enum track_side track_side(int fd)
 	if (value < SLOT_POINTER_MIN)
 		return TRACK_OTHER;
 	return ((struct endpoint *)value)->kind == ENDPOINT_OUTBOUND ? TRACK_PEER : TRACK_CLIENT;
+}
+
+const struct connection *track_connection(int fd, struct request **open)
+{
+	slot_value value = slots_get(fd);
+	struct connection *c;
+
+	*open = NULL;
+	if (value < SLOT_POINTER_MIN || ((struct endpoint *)value)->kind != ENDPOINT_CONNECTION)
+		return NULL;
+	c = (struct connection *)endpoints_lock(fd, value);
+	if (!c)
+		return NULL;
+	if (!c->streams && c->first && !connection_several(c) && c->first->in.any.stage != WIRE_HEAD) {
+		*open = c->first;
+		request_ref(*open);
+	}
+	spin_unlock(&c->endpoint.lock);
+	if (*open && !holds_take(*open)) {
+		request_unref(*open);
+		*open = NULL;
+	}
+	return c;
+}
+
+void track_connection_done(struct request *open)
+{
+	if (!open)
+		return;
+	holds_drop(open);
+	request_unref(open);
 }
 
 bool track_answered(int fd)
@@ -163,6 +195,7 @@ static size_t io_connection_step(struct connection *c, const void *bytes, size_t
 	track_self.several = !c->streams && connection_several(c);
 	used = io_feed(c, bytes, len, what, &events);
 	track_self.several = track_self.several || connection_several(c);
+	track_self.followed = c->streams ? NULL : c;
 	open = c->first;
 	if (open)
 		request_ref(open);
@@ -179,6 +212,7 @@ static size_t io_connection_step(struct connection *c, const void *bytes, size_t
 	else if (open)
 		current_take_up(open, io_begins(&events, open));
 	track_self.several = false;
+	track_self.followed = NULL;
 	*more = events.more;
 	return used;
 }

@@ -23,6 +23,7 @@ struct track_self {
 	const struct connection *flushed;
 	uint64_t io_ns; /* when the call ended whose bytes are followed, if the hook knows; 0: it does not */
 	int reading; /* the descriptor whose bytes are being followed, plus 1; 0: none, or not received from it */
+	const struct connection *followed; /* whose bytes those are; NULL: several requests' at a time, or none */
 	bool several;      /* what is being followed is several requests' */
 	bool polls;        /* it has waited for descriptors that bring work, as event loops do */
 	bool blocked;      /* it has waited in a lock since it took up `current` */

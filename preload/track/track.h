@@ -182,6 +182,13 @@ void track_let_go(struct request *r);
 /* What is at the other end of this descriptor? */
 enum track_side { TRACK_OTHER, TRACK_CLIENT, TRACK_PEER };
 enum track_side track_side(int fd);
+/*
+ * The client's connection that it stands for, only to be compared; NULL: none. *open: the only request that is
+ * open there, kept for track_connection_done; NULL: none whose head is whole, or several.
+ */
+struct connection;
+const struct connection *track_connection(int fd, struct request **open);
+void track_connection_done(struct request *open);
 /* Something was just received on fd. True when that answers what was sent on it before, for the
  * current request: a round trip. Once for each. Call it before track_received. */
 bool track_answered(int fd);

@@ -9,10 +9,13 @@ static bool turn_open(const struct request *r)
 	return r && __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) == REQUEST_OPEN;
 }
 
-/* Nobody's work is for a request that had not begun. Once it has ended, it is its tail. */
+/*
+ * Nobody's work is for a request that had not begun, or that still lay in the kernel. Once it has ended, it is
+ * its tail.
+ */
 static struct turn_answer turn_answer(struct request *r, uint64_t at_ns, enum turn_sure sure)
 {
-	if (!r || at_ns < r->start_ns)
+	if (!r || at_ns < r->start_ns || at_ns < r->first_byte_ns)
 		return (struct turn_answer){ NULL, TURN_NOBODY };
 	return (struct turn_answer){ r, sure };
 }
@@ -70,6 +73,33 @@ static struct turn_answer turn_whose_callback(const struct turn *turn, const str
 			return turn_answer(r, work->at_ns, TURN_CERTAIN);
 	}
 	return (struct turn_answer){ NULL, TURN_NOBODY };
+}
+
+/* What happens next on the connection that the task works for; NULL: nothing in this turn, or it is not known. */
+static const struct turn_event *turn_next_there(const struct turn *turn, const struct turn_work *work,
+						unsigned until)
+{
+	for (unsigned i = until; work->connection && i < turn->count; i++) {
+		if (turn->events[i].connection == work->connection)
+			return &turn->events[i];
+	}
+	return NULL;
+}
+
+/* It had answered: the connection's next request begins later. */
+static bool turn_had_answered(const struct turn *turn, const struct turn_work *work, unsigned until)
+{
+	const struct turn_event *next = turn_next_there(turn, work, until);
+
+	return work->past || (next && !next->before);
+}
+
+static struct turn_answer turn_whose_connection(const struct turn *turn, const struct turn_work *work,
+						unsigned until)
+{
+	const struct turn_event *next = turn_next_there(turn, work, until);
+
+	return turn_answer(next ? next->request : work->open, work->at_ns, TURN_INFERRED);
 }
 
 /* A task's own reads and writes. What it does leads to its next write, whatever it read before. */
@@ -171,8 +201,12 @@ struct turn_answer turn_whose(const struct turn *turn, const struct turn_work *w
 	unsigned until = turn_events_until(turn, work->at_ns);
 	struct turn_answer answer = { NULL, TURN_NOBODY };
 
+	if (turn_had_answered(turn, work, until))
+		return answer;
 	if (work->inside)
 		answer = turn_whose_callback(turn, work, until);
+	if (!answer.request)
+		answer = turn_whose_connection(turn, work, until);
 	if (!answer.request && work->task && work->task != turn->loop_task)
 		answer = turn_whose_task(turn, work, until);
 	else if (!answer.request)

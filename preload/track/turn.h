@@ -18,6 +18,7 @@ enum { TURN_EVENTS_MAX = 128, TURN_TASKS_MAX = 64, TURN_HANDED_MAX = 64, TURN_OP
 /* A read, a write, an end. */
 struct turn_event {
 	struct request *request; /* with a reference and a hold */
+	const struct connection *connection; /* its only request's; only compared. NULL: of another socket, or several's */
 	uint64_t at_ns, cpu_ns;	 /* monotonic clock; the thread's CPU clock */
 	uint64_t task;		 /* that did it; 0: not known */
 	uint64_t call_ns;	 /* when the call ended that it tells of, as that was timed; 0: not known */
@@ -64,6 +65,9 @@ struct turn_work {
 	uint64_t at_ns, task;
 	bool lives;  /* a task with this number that was seen in an earlier turn was this one */
 	bool inside; /* in what was called back by the function that read last */
+	const struct connection *connection; /* that its task works for, if that is known; only compared */
+	struct request *open; /* of that connection, when the turn is over */
+	bool past; /* its task worked for a connection that has turned to something else */
 };
 /* Whose work was it? */
 struct turn_answer turn_whose(const struct turn *turn, const struct turn_work *work);

@@ -127,6 +127,7 @@ void turns_event(struct request *r, bool before, bool after, bool sent)
 	*event = (struct turn_event){
 		.request = r, .before = before, .after = after, .sent = sent, .begins = !before && after && sent,
 		.several = track_self.several && !turn->serial,
+		.connection = track_self.several ? NULL : track_self.followed,
 		.call_ns = track_self.io_ns
 	};
 	track_callbacks->turn_event(event);

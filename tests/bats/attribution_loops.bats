@@ -20,6 +20,31 @@ setup() {
 	shared_at_most 8
 }
 
+uvloop_burns() { # PROTOCOL MANNERS LEAST
+	spawn server "${preload[@]}" "$PYTHON" -m uvicorn --loop uvloop --http "$1" --no-access-log --port "$port" burning:asgi
+	attributed server "$2" --wrong 0.001 --least "$3" --no-certain
+}
+
+@test "uvicorn on uvloop, h11: coroutines are known by the connection that they work for" {
+	uvloop_burns h11 close,keep,slow,abort 0.6
+	shared_at_most 40
+}
+
+@test "uvicorn on uvloop, httptools, pipelined too" {
+	uvloop_burns httptools "$ALL" 0.4
+}
+
+@test "uvicorn on uvloop: what a coroutine does when it has answered is not the next request's" {
+	spawn server "${preload[@]}" "$PYTHON" -m uvicorn --loop uvloop --http h11 --no-access-log --port "$port" afterwards:application
+	server_up server "$port"
+	get /third >/dev/null # a thread is known as an event loop's from its second turn on
+	is "ok ok" "$(curl -sS --max-time 30 "http://127.0.0.1:$port/first" "http://127.0.0.1:$port/second" | xargs)"
+	settle "$server_pid" 3
+	facts -s "$profiles"/GET.second* | jq -e '
+		def in($name): [.stacks[] | select(any(.frames[]; .kind == "python" and .name == $name)) | .values[0]] | add // 0;
+		{meanwhile: in("meanwhile"), afterwards: in("afterwards")}, in("meanwhile") > 20 and in("afterwards") == 0'
+}
+
 @test "aiohttp: a task for each connection, one for each request" {
 	spawn server "${preload[@]}" "$PYTHON" "$TESTS/apps/burning.py" aiohttp "$port"
 	attributed server "$ALL" --wrong 0.001 --least 0.8 --no-certain

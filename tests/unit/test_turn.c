@@ -290,9 +290,58 @@ static void the_loops_own_work_goes_by_order(void)
 	end();
 }
 
+/* The task's connection is known (only its address is compared), and what is open there at the turn's end. */
+static const char *whose_there(uint64_t at_ns, const void *connection, struct request *open, bool past)
+{
+	struct turn_answer answer = turn_whose(
+		&turn, &(struct turn_work){
+			       .at_ns = at_ns, .task = ALICE, .connection = connection, .open = open, .past = past });
+
+	CHECK(answer.sure != TURN_CERTAIN);
+	return answer.request == a ? "a" : answer.request == b ? "b" : "nobody";
+}
+
+static void a_tasks_work_is_for_its_connection(void)
+{
+	static const int here, there;
+
+	begin();
+	reads(110, b, 0);
+	turn.events[0].connection = (const void *)&there;
+	writes(150, a, 0);
+	turn.events[1].connection = (const void *)&here;
+	CHECK_STR(whose_there(120, &here, NULL, false), "a");
+	CHECK_STR(whose_there(160, &here, a, false), "a");
+	CHECK_STR(whose_there(160, &there, b, false), "b");
+	CHECK_STR(whose_there(160, &there, NULL, false), "nobody");
+	end();
+}
+
+static void what_a_task_does_when_it_has_answered_is_not_the_next_requests(void)
+{
+	static const int here;
+
+	begin();
+	turn.open_most = 1;
+	begins(150, a, 0);
+	turn.events[0].connection = (const void *)&here;
+	CHECK_STR(whose_there(160, &here, a, true), "nobody");
+	/* Even if it had come long before it was read. */
+	a->start_ns = 110;
+	CHECK_STR(whose_there(120, &here, a, false), "nobody");
+	a->first_byte_ns = 150;
+	turn.count = 0;
+	CHECK_STR(whose_there(120, &here, a, false), "nobody");
+	CHECK_STR(whose_there(160, &here, a, false), "a");
+	turn.count = 1;
+	end();
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
+		TAP_TEST(a_tasks_work_is_for_its_connection),
+		TAP_TEST(what_a_task_does_when_it_has_answered_is_not_the_next_requests),
 		TAP_TEST(work_between_two_calls_of_one_request_is_its_own),
 		TAP_TEST(a_write_tells_of_the_work_before_it),
 		TAP_TEST(a_request_that_begins_had_no_work_before),

@@ -29,6 +29,9 @@ struct cpython_layout {
 	uint8_t thread_rule; /* enum cpython_thread_rule */
 	uint8_t chain;	     /* enum cpython_chain */
 	uint8_t line_format; /* enum code_line_format */
+	/* A pointer to an instance's values and one to its dictionary, one of them NULL, lie before it
+	 * (cpython/transport.h; others are not looked into). */
+	bool values_before;
 
 	/* The compiler may publish a new frame before its link to the caller is written: a newest
 	 * frame that has not begun needs proof of who called it. */

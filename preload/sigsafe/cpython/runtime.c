@@ -9,7 +9,7 @@ enum { INTERPRETERS_MAX = 1024, LIST_ATTEMPTS = 5 };
 
 struct names {
 	uintptr_t variables, version, version_text, code, generator, coroutine, async_generator,
-		text, frame, none, this_thread;
+		text, frame, none, this_thread, holder;
 	size_t variables_size;
 };
 
@@ -27,6 +27,7 @@ static bool names_find(struct names *names)
 		{ "PyFrame_Type", &names->frame, NULL },
 		{ "_Py_NoneStruct", &names->none, NULL },
 		{ "PyGILState_GetThisThreadState", &names->this_thread, NULL },
+		{ "_PyThreadState_UncheckedGet", &names->holder, NULL },
 	};
 
 	return symbols_find("Py_GetVersion", symbols, sizeof(symbols) / sizeof(symbols[0]));
@@ -137,6 +138,7 @@ enum runtime_state runtime_find(struct runtime *runtime, const char **reason)
 	runtime->generator_types[1] = names.coroutine;
 	runtime->generator_types[2] = names.async_generator;
 	runtime->this_thread = (uintptr_t(*)(void))names.this_thread;
+	runtime->holder = (uintptr_t(*)(void))names.holder;
 
 	*reason = "no stack layout for this version";
 	runtime->layout = layout_find(runtime->major, runtime->minor);
@@ -173,5 +175,7 @@ enum runtime_state runtime_find(struct runtime *runtime, const char **reason)
 		if (!*reason)
 			break;
 	}
+	runtime->uvloop = runtime->layout->values_before && runtime->holder &&
+			  symbols_module("/uvloop/loop.");
 	return *reason ? RUNTIME_UNSUPPORTED : RUNTIME_READY;
 }

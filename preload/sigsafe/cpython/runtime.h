@@ -20,8 +20,10 @@ struct runtime {
 	uintptr_t code_type, text_type, frame_type, none;
 	uintptr_t generator_types[RUNTIME_GENERATORS];
 	uintptr_t (*this_thread)(void); /* PyGILState_GetThisThreadState */
+	uintptr_t (*holder)(void); /* _PyThreadState_UncheckedGet: who holds the GIL; NULL: not to be had */
 	uintptr_t wakes; /* RUNTIME_ASLEEP: this word is not 0 once it is initialised */
 	unsigned major, minor, micro;
+	bool uvloop; /* it is loaded: transports are worth looking for */
 };
 
 enum runtime_state {

@@ -136,6 +136,16 @@ bool symbols_find(const char *anchor, const struct symbol *symbols, size_t count
 	return dl_iterate_phdr(search_module, &search) != 0;
 }
 
+static int search_path(struct dl_phdr_info *info, size_t size, void *argument)
+{
+	return info->dlpi_name && strstr(info->dlpi_name, argument) != NULL;
+}
+
+bool symbols_module(const char *part)
+{
+	return dl_iterate_phdr(search_path, (void *)part) != 0;
+}
+
 static int epoch_read(struct dl_phdr_info *info, size_t size, void *argument)
 {
 	struct symbols_epoch *epoch = argument;

@@ -30,4 +30,7 @@ struct symbol {
  */
 bool symbols_find(const char *anchor, const struct symbol *symbols, size_t count);
 
+/* Is a module loaded whose path has this in it? */
+bool symbols_module(const char *part);
+
 #endif

@@ -15,6 +15,7 @@ static const struct cpython_layout cpython_3_11 = {
 	.thread_rule = THREAD_BY_CFRAME,
 	.chain = CHAIN_STACK,
 	.line_format = LINES_LOCATIONS,
+	.values_before = true,
 	.lock_semaphores = true,
 	.late_link = true,
 	.object = { .type = 8, .references = 0 },
