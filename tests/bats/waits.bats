@@ -86,7 +86,10 @@ waits_in() {
 	waits_in "$profiles"/GET.patient* yields | jq -e --slurpfile answer "$BATS_TEST_TMPDIR/answer" '
 		$answer[0].patient as $seen | {gil: ., seen: $seen},
 		(. > $seen[0] * 0.95 - 1 and . < $seen[1] * 1.05 + 1)'
-	facts "$profiles"/GET.patient* | jq -e '.["reqprof.gil_ns"] > 50000000'
+	# (How often it waits is the machine's affair: it takes the GIL back at once where the other one wakes late.)
+	facts "$profiles"/GET.patient* | jq -e --slurpfile answer "$BATS_TEST_TMPDIR/answer" '
+		$answer[0].patient as $seen | {all_ns: .["reqprof.gil_ns"], seen: $seen},
+		(.["reqprof.gil_ns"] / 1e6 > $seen[0] * 0.95 - 1 and .["reqprof.gil_ns"] <= .["reqprof.wall_ns"])'
 	facts -s "$profiles"/GET.patient* | jq -e '[.stacks[] | select(.labels.wait == "GIL")] |
 		(map(.values[2]) | add) as $all |
 		(map(select(.labels["gil.holder"] == "GET /gil/{id}") | .values[2]) | add) as $held |
