@@ -21,7 +21,7 @@ PACKAGES="
 	python3-httptools python3-aiohttp python3-tornado python3-twisted python3-gevent python3-eventlet daphne
 	bindfs
 	libssl3 libpython3.11-testsuite libfaketime libjemalloc2 eatmydata gdb php-cli
-	php-fpm php-cgi lighttpd apache2 libapache2-mod-wsgi-py3 tomcat10 systemd puma ruby-rack ruby-webrick unicorn starman python3-websockets
+	php-fpm php-cgi lighttpd lighttpd-mod-deflate apache2 libapache2-mod-wsgi-py3 tomcat10 systemd puma ruby-rack ruby-webrick unicorn starman python3-websockets
 "
 
 # Programs that people often have from elsewhere than Debian: install the package only when the command is missing.

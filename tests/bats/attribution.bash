@@ -4,24 +4,25 @@
 
 sent=$BATS_TEST_TMPDIR/sent
 
-# loaded MANNERS: sends REQUESTS (2000) requests to $port, KEPT (12) on a connection that is kept alive; each has
-# a profile then.
+# loaded MANNERS [OPTION...]: sends REQUESTS (2000) requests to $port, KEPT (12) on a connection that is kept alive; each has
+# a profile then, or there are FILES in all.
 loaded() {
 	local said count=${REQUESTS:-2000}
 	said=$("$PYTHON" "$TESTS/clients/attribution.py" load --port "$port" --out "$sent" \
-		--requests "$count" --kept "${KEPT:-12}" --manners "$1") || {
+		--requests "$count" --kept "${KEPT:-12}" "${@:2}" --manners "$1") || {
 		echo "$said" >&2
 		return 1
 	}
 	is "$count" "$said"
-	retry has_profiles "$count"
+	retry has_profiles "${FILES:-$count}"
 }
 
 # attributed NAME MANNERS [OPTION...]: loads the server that `spawn NAME` started, ends it, and checks.
-# Environment: REQUESTS (2000); SIGNAL that ends it (TERM); PERF_MAP=1: names of generated code from its map,
+# Environment: REQUESTS (2000); ROUTER=1: a proxy makes a second profile of each; SIGNAL that ends it (TERM); PERF_MAP=1: names of generated code from its map,
 # which the command MAPPED_BY (none) writes when it is given the process's id.
 attributed() {
-	local name=$1 manners=$2 pid_name=${1}_pid count=${REQUESTS:-2000} map=()
+	local name=$1 manners=$2 pid_name=${1}_pid map=()
+	local FILES=$((${REQUESTS:-2000} * (1 + ${ROUTER:-0})))
 	shift 2
 	server_up "$name" "$port"
 	loaded "$manners"
@@ -32,9 +33,9 @@ attributed() {
 		rm -f "/tmp/perf-${!pid_name}.map"
 	fi
 	status=$("$REQPROF" ctl "$profiles" status --json)
-	settle "${!pid_name}" "$count" "${SIGNAL:-TERM}"
-	"$PYTHON" "$TESTS/clients/attribution.py" check --sent "$sent" "${map[@]}" "$@" "$profiles"
-	is "$count $count" "$(jq -r '"\(.totals.requests_seen) \(.totals.files_written)"' <<<"$status")"
+	settle "${!pid_name}" "$FILES" "${SIGNAL:-TERM}"
+	"$PYTHON" "$TESTS/clients/attribution.py" check --sent "$sent" ${ROUTER:+--router} "${map[@]}" "$@" "$profiles"
+	is "$FILES $FILES" "$(jq -r '"\(.totals.requests_seen) \(.totals.files_written)"' <<<"$status")"
 }
 
 # Of the samples, at most so many in a hundred could be given to nobody.

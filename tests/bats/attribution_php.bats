@@ -45,6 +45,23 @@ fpm_burns() { # MANNERS LOCATION [HTTP]: what nginx says besides
 	fpm_burns close,keep,slow,abort,pipeline "fastcgi_keep_conn on;" "keepalive 32;"
 }
 
+@test "lighttpd before php-cgi: its work is in its profiles, and none in lighttpd's" {
+	requires lighttpd php-cgi
+	cp "$TESTS/apps/burning.php" "$BATS_TEST_TMPDIR/"
+	cat >"$BATS_TEST_TMPDIR/lighttpd.conf" <<-END
+		server.document-root = "$BATS_TEST_TMPDIR"
+		server.bind = "127.0.0.1"
+		server.port = $port
+		server.modules = ( "mod_fastcgi", "mod_rewrite" )
+		url.rewrite-once = ( "^/(.*)" => "/burning.php/\$1" )
+		fastcgi.server = ( ".php" => (( "bin-path" => "/usr/bin/php-cgi -n", "max-procs" => 1,
+			"bin-environment" => ( "PHP_FCGI_CHILDREN" => "8", "LD_PRELOAD" => "$LIBREQPROF", "REQPROF_DIR" => "$profiles" ),
+			"socket" => "$BATS_TEST_TMPDIR/php.sock" )))
+	END
+	spawn lighttpd "${preload[@]}" lighttpd -D -f "$BATS_TEST_TMPDIR/lighttpd.conf"
+	ROUTER=1 attributed lighttpd close,keep,slow,abort,pipeline --marks php --least 0.6 --cpu 0.98
+}
+
 @test "php -S" {
 	spawn server "${preload[@]}" php "${php[@]}" -S "127.0.0.1:$port" "$TESTS/apps/burning.php"
 	attributed server close,abort --marks php --least 0.6 --cpu 0.98

@@ -1,4 +1,4 @@
-# A proxy that is an event loop: nginx in front of servers that answer late. It has no functions of routes; which of
+# A proxy that is an event loop: nginx, or lighttpd, in front of servers that answer late, or of files. It has no functions of routes; which of
 # its work is whose is told by the libraries that only some routes use, by the connection that the upstream
 # answered on, and by how long that took.
 load helpers
@@ -6,18 +6,21 @@ load attribution
 load serves
 
 setup() {
-	requires perf nginx
+	requires perf
 	use_profiles
 	port=$(free_port)
 	upstream=$(free_port)
 }
 
+passwords() { perl -e 'print "u:", crypt("p", q($6$rounds=1000$salt)), "\n"' >"$BATS_TEST_TMPDIR/passwords"; }
+
 # proxied MANNERS PASS [UPSTREAM]: nginx, passing requests on by the directive PASS. LEAST: share that is somebody's.
 proxied() {
+	requires nginx
 	local manners=$1 pass=$2 k locations="" count=${REQUESTS:-2000}
 	# (Long enough to be sampled, and matching nothing in the end.)
 	local text="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaza"
-	perl -e 'print "u:", crypt("p", q($6$rounds=1000$salt)), "\n"' >"$BATS_TEST_TMPDIR/passwords"
+	passwords
 	for ((k = 0; k < 16; k++)); do
 		case $((k % 4)) in
 		0) locations+="location /r$k/ { gzip on; $pass }" ;;
@@ -65,4 +68,44 @@ behind_gunicorn() {
 	# (What begins with another one's answer runs when nothing has been read for it.)
 	LEAST=0.75 proxied close,keep,slow,abort,pipeline "proxy_pass http://app;" \
 		"upstream app { server 127.0.0.1:$upstream; keepalive 8; }"
+}
+
+# lighttpd_burns MANNERS CONFIGURATION [OPTION...]: options of check_proxied.py. (Patterns it compiles: no library.)
+lighttpd_burns() {
+	requires lighttpd
+	[ -e /usr/lib/lighttpd/mod_deflate.so ] || skip "lighttpd's mod_deflate is not installed"
+	local manners=$1 configuration=$2 k conditions="" protected="" count=${REQUESTS:-2000} load=()
+	shift 2
+	for k in 0 4 8 12; do
+		conditions+="\$HTTP[\"url\"] =^ \"/r$k/\" { deflate.mimetypes = ( \"text/plain\" ) }"$'\n'
+		protected+="\"/r$((k + 2))/\" => ( \"method\" => \"basic\", \"realm\" => \"a\", \"require\" => \"valid-user\" ),"
+	done
+	passwords
+	mkdir "$BATS_TEST_TMPDIR/www"
+	cat >"$BATS_TEST_TMPDIR/lighttpd.conf" <<-END
+		server.document-root = "$BATS_TEST_TMPDIR/www"
+		server.bind = "127.0.0.1"
+		server.port = $port
+		server.modules = ( "mod_auth", "mod_authn_file", "mod_deflate", "mod_proxy" )
+		server.upload-dirs = ( "$BATS_TEST_TMPDIR" )
+		mimetype.assign = ( "" => "text/plain" )
+		deflate.allowed-encodings = ( "gzip" )
+		deflate.compression-level = 9
+		auth.backend = "htpasswd"
+		auth.backend.htpasswd.userfile = "$BATS_TEST_TMPDIR/passwords"
+		auth.require = ( $protected )
+		$conditions
+		$configuration
+	END
+	[ -n "$configuration" ] || load=(--files "$BATS_TEST_TMPDIR/www")
+	spawn lighttpd "${preload[@]}" lighttpd -D -f "$BATS_TEST_TMPDIR/lighttpd.conf"
+	server_up lighttpd "$port"
+	loaded "$manners" "${load[@]}"
+	status=$("$REQPROF" ctl "$profiles" status --json)
+	settle "$lighttpd_pid" "$count"
+	"$PYTHON" "$TESTS/clients/check_proxied.py" --sent "$sent" --least "${LEAST:-0.98}" --kinds 0,2 "$@" "$profiles" <<<"$status"
+}
+
+@test "lighttpd sends files" {
+	lighttpd_burns close,keep,slow,abort "" --static
 }

@@ -36,13 +36,14 @@ setup() {
 	attributed server close,slow,abort --least 0.6 --cpu 0.98 --certain
 }
 
-# burns_under MPM MANNERS
+# burns_under MPM MANNERS [CONFIGURATION]
 burns_under() {
+	local alone="WSGIApplicationGroup %{GLOBAL}"
 	requires apache2
 	has_module mod_wsgi
 	apache_readable
 	install -m 0644 -t "$BATS_TEST_TMPDIR/apps" "$TESTS/apps/burning.py"
-	spawn_apache "$1" "$(wsgi burning.py 'WSGIApplicationGroup %{GLOBAL}')" "${preload[@]}"
+	spawn_apache "$1" "$(wsgi burning.py "${3:-$alone}")" "${preload[@]}"
 	SIGNAL=KILL attributed apache "$2" --least 0.6 --cpu 0.98
 }
 
@@ -53,6 +54,10 @@ burns_under() {
 @test "apache's event threads with mod_wsgi" {
 	# (It closes connections that are kept alive when all its threads are busy.)
 	burns_under event close,slow,abort
+}
+
+@test "mod_wsgi's daemon processes behind apache: their work is in their profiles, and none in apache's" {
+	ROUTER=1 burns_under worker close,keep,slow,abort,pipeline "$daemon"
 }
 
 # The JDK's tools are not all on PATH.

@@ -4,7 +4,8 @@ whose profile.
     attribution.py load --port P --out FILE [--requests N] [--concurrency N] [--kept N] [--manners WORD,...]
         Sends requests for tests/apps/burning's routes, each with a path of its own, and writes one
         line a request to FILE: "PATH MANNER BURNT" (of tests/apps/upstream.py: "PATH MANNER PORT:DELAY"),
-        "-" where the answer was not awaited. Manners: close (a connection each), keep
+        "-" where the answer was not awaited. --files: what is asked for stands in files below that directory,
+        which are made first. Manners: close (a connection each), keep
         (N, 12, one after the other), pipeline (several at once), slow (the head comes in pieces,
         the answer is read late), abort (the client is gone when it has asked).
 
@@ -14,7 +15,7 @@ whose profile.
         what the answered requests burnt was sampled in their own profiles. --cpu: so much of it is in the CPU
         time that those count, which needs no ticks. --certain: no sample may be
         said to be inferred; --no-certain: some must be. --marks: routes are told apart by marks.py's table
-        of that language.
+        of that language. --router: each request has a second profile, by a proxy, with no route's function.
 """
 
 import argparse
@@ -133,8 +134,21 @@ async def worker(plan, port, lines, errors):
         writer.close()
 
 
+def make_files(plan, root):
+    """As tests/apps/upstream.py answers, without delay."""
+    text = "".join("line=%d of=%x\n" % (i, i * i * 7919) for i in range(1000))
+    for k in range(ROUTES):
+        os.makedirs("%s/r%d" % (root, k))
+    for _, paths in plan.bundles:
+        for path in paths:
+            with open(root + path, "w") as file:
+                file.write("path=%s port=unknown delay=0\n%s" % (path, text))
+
+
 async def load(options):
     plan = Plan(options.requests, options.manners.split(","), options.kept, options.seed)
+    if options.files:
+        make_files(plan, options.files)
     lines, errors = [], []
     await asyncio.gather(*(worker(plan, options.port, lines, errors)
                            for _ in range(options.concurrency)))
@@ -196,16 +210,22 @@ def check(options):
     errors = []
     perf_map = PerfMap(options.perf_map) if options.perf_map else None
     marks = Marks(options.marks) if options.marks else None
-    seen = collections.Counter()
+    seen, routed = collections.Counter(), collections.Counter()
     right = wrong = burnt_ns = sampled_ns = counted_ns = inferred = 0
     for name in sorted(glob.glob(os.path.join(options.profiles, "*.pprof"))):
         with open(name, "rb") as file:
             profile = Profile(file.read())
         path = profile.facts["url.path"]
-        seen[path] += 1
         if path not in sent:
             errors.append("%s: a profile of no request that was sent" % path)
             continue
+        if options.router and profile.facts["reqprof.role"] == "proxy":
+            routed[path] += 1
+            strays = sum(bool(sample["values"][0] and routes_in(sample, perf_map, marks)) for sample in profile.samples)
+            wrong += strays
+            errors += ["%s: a proxy's profile with %d samples of routes" % (path, strays)] * bool(strays)
+            continue
+        seen[path] += 1
         own = int(path.split("/")[1][1:])
         if sent[path][1] != "-":
             counted_ns += min(profile.facts["reqprof.cpu_ns"], int(sent[path][1]))
@@ -225,12 +245,14 @@ def check(options):
     for path, (manner, burnt) in sent.items():
         if seen[path] != 1:
             errors.append("%s (%s): %d profiles" % (path, manner, seen[path]))
+        if routed[path] != options.router:
+            errors.append("%s (%s): %d profiles by a proxy" % (path, manner, routed[path]))
         if burnt != "-":
             burnt_ns += int(burnt)
     share = wrong / (right + wrong) if right + wrong else 0
     print("%d requests, %d profiles; %d samples in routes: %d of another's profile (%.3f %%), %d inferred; "
           "of %d ms burnt %.1f %% are in their own profiles' samples, %.1f %% in their CPU time"
-          % (len(sent), sum(seen.values()), right + wrong, wrong, 100 * share, inferred,
+          % (len(sent), sum(seen.values()) + sum(routed.values()), right + wrong, wrong, 100 * share, inferred,
              burnt_ns // 1000000, 100 * sampled_ns / max(burnt_ns, 1),
              100 * counted_ns / max(burnt_ns, 1)))
     if right and options.certain is not None and options.certain != (inferred == 0):
@@ -259,6 +281,7 @@ def main():
     loading.add_argument("--kept", type=int, default=12)
     loading.add_argument("--manners", default="close,keep,pipeline,slow,abort")
     loading.add_argument("--seed", type=int, default=1)
+    loading.add_argument("--files")
     checking = commands.add_parser("check")
     checking.add_argument("--sent", required=True)
     checking.add_argument("--wrong", type=float, default=0.0)
@@ -267,6 +290,7 @@ def main():
     checking.add_argument("--certain", action=argparse.BooleanOptionalAction)
     checking.add_argument("--perf-map")
     checking.add_argument("--marks", choices=TABLES)
+    checking.add_argument("--router", action="store_true")
     checking.add_argument("profiles")
     options = parser.parse_args()
     return asyncio.run(load(options)) if options.command == "load" else check(options)
