@@ -47,6 +47,8 @@ void loop_turn_begins(struct turn *turn)
 	bool made;
 	struct sample_thread *thread = work_thread(&made);
 
+	if (!turn->goes_on)
+		elders_check(&turn->elders, python_task_waits);
 	turn->start_ns = monotonic_ns();
 	turn->start_cpu_ns = sample_cpu_ns();
 	if (!thread || !held_start(thread)) {
@@ -179,10 +181,33 @@ static struct turn_work loop_work(struct settling *s, uint32_t sample)
 	return work;
 }
 
-/* A task that waits will go on, and may tell then. */
-static bool loop_may_tell(const struct settling *s, const struct python_task *task)
+static bool loop_goes_on(const struct settling *s, uintptr_t coroutine)
 {
-	return task->coroutine && (!s->waits || python_task_waits(task->coroutine));
+	return coroutine && (!s->waits || python_task_waits(coroutine));
+}
+
+/* A task that waits will go on, and may tell then. */
+static bool loop_may_tell(const struct settling *s, uint64_t task, uintptr_t coroutine)
+{
+	return turn_may_tell(s->turn, task) && loop_goes_on(s, coroutine);
+}
+
+/* Those that ran in this turn, and go on. */
+static void loop_learn_tasks(const struct settling *s)
+{
+	const struct stacks *stacks = s->held->stacks;
+	uintptr_t last = 0;
+
+	for (uint32_t i = s->held->kept; i < stacks->n_samples; i++) {
+		const struct python_task *task = &s->held->marks[i].task;
+		bool same = task->coroutine == last;
+
+		if (loop_kernels(s, i) || !task->coroutine)
+			continue;
+		last = task->coroutine;
+		if (!same && loop_goes_on(s, task->coroutine))
+			elders_worked(&s->turn->elders, task->number, task->coroutine, stacks->samples[i].at_ns);
+	}
 }
 
 /* Samples of earlier turns, whose tasks had not done anything for anybody. */
@@ -198,7 +223,7 @@ static void loop_settle_earlier(struct settling *s, uint32_t samples)
 
 		if (answer.request && loop_give_sample(s, i, &answer)) {
 			loop_give_time(s, answer.request, 0, cpu_ns, cpu_ns);
-		} else if (loop_may_tell(s, task)) {
+		} else if (loop_may_tell(s, task->number, task->coroutine)) {
 			held_keep(held, i, cpu_ns);
 		} else {
 			s->nobodys_samples++;
@@ -260,7 +285,7 @@ static void loop_settle_stretch(struct settling *s, unsigned events, uint32_t fi
 		if (answer.request && loop_own(owners, &count, answer.request) &&
 		    loop_give_sample(s, i, &answer))
 			continue;
-		if (!answer.request && loop_may_tell(s, task)) {
+		if (!answer.request && loop_may_tell(s, task->number, task->coroutine)) {
 			held_keep(held, i, cpu_ns / n);
 		} else {
 			s->nobodys_samples++;
@@ -378,7 +403,7 @@ static bool loop_settle_handed(struct settling *s, unsigned number, bool earlier
 	answer = loop_whose_handed(s, &task, earlier);
 	if (answer.request && !track_keep(answer.request))
 		answer.request = NULL;
-	if (!answer.request && task.coroutine && (!s->waits || python_task_waits(task.coroutine)))
+	if (!answer.request && loop_may_tell(s, task.task, task.coroutine))
 		return false;
 	work = handed_told(number, s->turn, answer.request);
 	if (work.samples)
@@ -407,6 +432,7 @@ static void loop_settle(struct settling *s)
 	if (held) {
 		const struct stacks *stacks = held->stacks;
 
+		loop_learn_tasks(s);
 		for (uint32_t i = 0; i < stacks->waits.count; i++)
 			loop_settle_wait(s, i);
 		control_count(CONTROL_lost_waits, stacks->waits.lost);

@@ -207,6 +207,7 @@ static void connection_feed(struct connection *c, const uint8_t *bytes, size_t l
 				connection_abandon(c, events);
 				return;
 			}
+			r->connection = c;
 			r->protocol = c->protocol;
 			wire_request_start(r->protocol, &r->in);
 			connection_set_incoming(c, r);

@@ -65,6 +65,7 @@ struct request {
 	bool begun;                     /* the `began` callback has returned; atomic */
 	bool head_told;                 /* the `head` callback has been called */
 	const void *reader;             /* names the thread that it began on; never followed */
+	const void *connection;         /* names its connection; never followed. NULL: several of its requests are open at a time */
 	uint64_t serial;                /* number of the request in this process, from 1 */
 
 	uint64_t first_byte_ns;         /* CLOCK_MONOTONIC */

@@ -182,8 +182,11 @@ static struct turn_answer turn_whose_order(const struct turn *turn, const struct
 	return (struct turn_answer){ NULL, TURN_NOBODY };
 }
 
-/* Where only one request was open in the whole process, who else's work should it have been? */
-static struct turn_answer turn_whose_alone(const struct turn *turn, uint64_t at_ns)
+/*
+ * Where only one request was open in the whole process, who else's work should it have been? That of tasks that are
+ * older, or have answered.
+ */
+static struct turn_answer turn_whose_alone(const struct turn *turn, uint64_t at_ns, uint64_t task)
 {
 	struct turn_answer answer = { NULL, TURN_NOBODY };
 
@@ -193,6 +196,8 @@ static struct turn_answer turn_whose_alone(const struct turn *turn, uint64_t at_
 		answer = turn_answer(turn->events[i].request, at_ns, TURN_INFERRED);
 	if (!answer.request)
 		answer = turn_answer(turn->last, at_ns, TURN_INFERRED);
+	if (answer.request && !elders_allow(&turn->elders, task, answer.request))
+		return (struct turn_answer){ NULL, TURN_NOBODY };
 	return answer;
 }
 
@@ -211,7 +216,7 @@ struct turn_answer turn_whose(const struct turn *turn, const struct turn_work *w
 		answer = turn_whose_task(turn, work, until);
 	else if (!answer.request)
 		answer = turn_whose_order(turn, work, until);
-	return answer.request ? answer : turn_whose_alone(turn, work->at_ns);
+	return answer.request ? answer : turn_whose_alone(turn, work->at_ns, work->task);
 }
 
 struct turn_answer turn_whose_earlier(const struct turn *turn, const struct turn_work *work)
@@ -234,7 +239,7 @@ struct turn_answer turn_whose_between(const struct turn *turn, unsigned events)
 		return turn_answer(next->request, at_ns, TURN_INFERRED);
 	if (previous)
 		return turn_answer(previous->request, at_ns, TURN_INFERRED);
-	return turn_whose_alone(turn, at_ns);
+	return turn_whose_alone(turn, at_ns, 0);
 }
 
 struct turn_answer turn_whose_kernel(const struct turn *turn, uint64_t at_ns)
@@ -303,6 +308,8 @@ void turn_remember(struct turn *turn)
 		struct turn_task *t = &turn->tasks[event->task % TURN_TASKS_MAX];
 
 		turn_keep(&turn->last, event->request);
+		elders_did(&turn->elders, event->task, event->coroutine, event->at_ns, event->request);
+		elders_follow(&turn->elders, event->request);
 		if (!event->task || event->task == turn->loop_task) {
 			if (turn_open(event->request))
 				turn_keep_open(turn, event->request);
@@ -315,8 +322,14 @@ void turn_remember(struct turn *turn)
 		turn_keep(&turn->last, NULL);
 }
 
+bool turn_may_tell(const struct turn *turn, uint64_t task)
+{
+	return elders_may_tell(&turn->elders, task);
+}
+
 void turn_forget(struct turn *turn)
 {
+	elders_forget(&turn->elders);
 	turn_keep(&turn->last, NULL);
 	for (unsigned i = 0; i < TURN_TASKS_MAX; i++)
 		turn_keep(&turn->tasks[i].request, NULL);

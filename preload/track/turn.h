@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "preload/track/elders.h"
 #include "preload/track/request.h"
 
 enum { TURN_EVENTS_MAX = 128, TURN_TASKS_MAX = 64, TURN_HANDED_MAX = 64, TURN_OPEN_MAX = 64 };
@@ -21,6 +22,7 @@ struct turn_event {
 	const struct connection *connection; /* its only request's; only compared. NULL: of another socket, or several's */
 	uint64_t at_ns, cpu_ns;	 /* monotonic clock; the thread's CPU clock */
 	uint64_t task;		 /* that did it; 0: not known */
+	uintptr_t coroutine;	 /* of that task, if it sends; 0: not known */
 	uint64_t call_ns;	 /* when the call ended that it tells of, as that was timed; 0: not known */
 	bool before;		 /* the work before it was for this request: not when that begins here */
 	bool after;		 /* so is the work after it: not when it ends here */
@@ -42,11 +44,13 @@ struct turn {
 	bool running;		/* else the thread waits, or nothing has happened since */
 	bool hidden;		/* answers waited behind others of their connections: work may have led to no write */
 	unsigned count;
+	bool goes_on;		/* it began in the middle of another one */
 	uint32_t open_most;	/* requests open in the process, the most seen in this turn */
 	uint64_t start_ns, start_cpu_ns;
 	uint64_t nobodys_ns;	/* CPU time of nobody's that has not been counted yet */
 	uint64_t loop_task;	/* the number that the loop itself has between its tasks */
 	struct request *last;	/* that the last event was about; with a reference */
+	struct elders elders;
 	struct turn_event events[TURN_EVENTS_MAX];
 	struct turn_task tasks[TURN_TASKS_MAX];
 	uint16_t handed[TURN_HANDED_MAX]; /* what tasks gave to threads of pools: handed.h, whose owner it is */
@@ -87,9 +91,12 @@ struct request *turn_working_for(const struct turn *turn, uint64_t task);
  */
 struct request *turn_next_open(const struct turn *turn, unsigned *at);
 
+/* May this task tell in a later turn whose work it did? Not if it has answered, and nothing else is there to be answered. */
+bool turn_may_tell(const struct turn *turn, uint64_t task);
+
 /* Remembers who the events' tasks worked for, and forgets requests that have ended. Takes references itself. */
 void turn_remember(struct turn *turn);
-/* Forgets all; drops the references of `last` and `tasks`, not those of events. */
+/* Forgets all; drops the references of `last`, `tasks` and `elders`, not those of events. */
 void turn_forget(struct turn *turn);
 
 #endif

@@ -103,12 +103,25 @@ static void turns_split(struct turn *turn)
 
 	turns_settle(turn, false);
 	turns_drop(turn, turn->count - 1);
+	turn->goes_on = true;
 	turns_begin();
+	turn->goes_on = false;
 	last.at_ns = turn->start_ns;
 	last.cpu_ns = turn->start_cpu_ns;
 	last.before = false;
 	last.call_ns = 0;
 	turn->events[turn->count++] = last;
+}
+
+/* A task that sends something may have answered, and go on. */
+static void turns_look_at_task(const struct turn *turn, struct turn_event *event)
+{
+	struct handed_task task = { 0 };
+
+	if (!event->sent || !event->task || event->task == turn->loop_task || !track_callbacks->task)
+		return;
+	track_callbacks->task(&task);
+	event->coroutine = task.coroutine;
 }
 
 void turns_event(struct request *r, bool before, bool after, bool sent)
@@ -131,6 +144,7 @@ void turns_event(struct request *r, bool before, bool after, bool sent)
 		.call_ns = track_self.io_ns
 	};
 	track_callbacks->turn_event(event);
+	turns_look_at_task(turn, event);
 	/* Not before the next event, which tells of the call that it comes from. */
 	if (turn->count == TURN_EVENTS_MAX)
 		turns_split(turn);

@@ -1,8 +1,11 @@
 """ASGI: /first has its answer at once, and works in afterwards() then; /second works in meanwhile(). Both give
-way to the other again and again."""
+way to the other again and again. /leaves begins a task for afterwards(), and answers while that runs; /children is like
+/second, and has two tasks that work in child()."""
 
 import asyncio
 import time
+
+left = set()
 
 
 def burn(seconds):
@@ -23,13 +26,27 @@ async def meanwhile():
         await asyncio.sleep(0)
 
 
+async def child():
+    for _ in range(5):
+        burn(0.005)
+        await asyncio.sleep(0)
+
+
+async def before(path):
+    if path == "/leaves":
+        left.add(asyncio.create_task(afterwards()))
+        await asyncio.sleep(0.02)
+    elif path == "/children":
+        await asyncio.gather(child(), child())
+    if path in ("/children", "/second", "/third"):
+        await meanwhile()
+
+
 async def application(scope, receive, send):
     if scope["type"] != "http":
         return
-    first = scope["path"] == "/first"
-    if not first:
-        await meanwhile()
+    await before(scope["path"])
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3")]})
     await send({"type": "http.response.body", "body": b"ok\n"})
-    if first:
+    if scope["path"] == "/first":
         await afterwards()

@@ -34,15 +34,42 @@ uvloop_burns() { # PROTOCOL MANNERS LEAST
 	uvloop_burns httptools "$ALL" 0.4
 }
 
-@test "uvicorn on uvloop: what a coroutine does when it has answered is not the next request's" {
-	spawn server "${preload[@]}" "$PYTHON" -m uvicorn --loop uvloop --http h11 --no-access-log --port "$port" afterwards:application
+# no_afterwards FIRST SECOND COMMAND...: FIRST has its answer at once and goes on in afterwards(), SECOND
+# runs in meanwhile() then.
+no_afterwards() {
+	local first=$1 second=$2
+	shift 2
+	spawn server "${preload[@]}" "$@"
 	server_up server "$port"
 	get /third >/dev/null # a thread is known as an event loop's from its second turn on
-	is "ok ok" "$(curl -sS --max-time 30 "http://127.0.0.1:$port/first" "http://127.0.0.1:$port/second" | xargs)"
+	is "ok ok" "$(curl -sS --max-time 30 "http://127.0.0.1:$port$first" "http://127.0.0.1:$port$second" | xargs)"
 	settle "$server_pid" 3
-	facts -s "$profiles"/GET.second* | jq -e '
+	facts -s "$profiles/GET.${second#/}."* | jq -e '
 		def in($name): [.stacks[] | select(any(.frames[]; .kind == "python" and .name == $name)) | .values[0]] | add // 0;
 		{meanwhile: in("meanwhile"), afterwards: in("afterwards")}, in("meanwhile") > 20 and in("afterwards") == 0'
+}
+
+@test "uvicorn on uvloop: what a coroutine does when it has answered is not the next request's" {
+	no_afterwards /first /second "$PYTHON" -m uvicorn --loop uvloop --http h11 --no-access-log --port "$port" afterwards:application
+}
+
+@test "uvicorn on asyncio: what a coroutine does when it has answered is not the next request's" {
+	no_afterwards /first /second "$PYTHON" -m uvicorn --loop asyncio --http h11 --no-access-log --port "$port" afterwards:application
+}
+
+@test "uvicorn on asyncio: a task that outlives its request is not the next one's" {
+	no_afterwards /leaves /children "$PYTHON" -m uvicorn --loop asyncio --http h11 --no-access-log --port "$port" afterwards:application
+	facts -s "$profiles"/GET.children.* | jq -e '[.stacks[] | select(any(.frames[]; .name == "child")) | .values[0]] | add // 0 | ., . > 10'
+}
+
+@test "hypercorn: what a coroutine does when it has answered is not the next request's" {
+	requires hypercorn
+	no_afterwards /first /second hypercorn --bind "127.0.0.1:$port" afterwards:application
+}
+
+@test "daphne: what a coroutine does when it has answered is not the next request's" {
+	requires daphne
+	no_afterwards /first /second daphne -b 127.0.0.1 -p "$port" afterwards:application
 }
 
 @test "aiohttp: a task for each connection, one for each request" {

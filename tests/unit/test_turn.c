@@ -337,6 +337,32 @@ static void what_a_task_does_when_it_has_answered_is_not_the_next_requests(void)
 	end();
 }
 
+static void alone_it_is_not_what_another_ones_task_goes_on_with(void)
+{
+	struct turn_answer answer;
+
+	begin();
+	ends(150, a, ALICE);
+	turn.events[0].coroutine = 0x1000;
+	turn_remember(&turn);
+	turn.count = 0;
+	turn.open_most = 1;
+	reads(160, b, LOOP);
+	CHECK_STR(whose(170, ALICE), "nobody");
+	CHECK_STR(whose(170, BOB), "b");
+	CHECK(!turn_may_tell(&turn, ALICE));
+	CHECK(turn_may_tell(&turn, BOB));
+	/* While it is at work, others may be of its making; they tell by what they send. */
+	elders_worked(&turn.elders, ALICE, 0x1000, 170);
+	CHECK_STR(whose(170, BOB), "nobody");
+	CHECK(turn_whose_between(&turn, 1).request == b);
+	writes(190, b, BOB);
+	CHECK_STR(whose(170, BOB), "b");
+	answer = turn_whose_earlier(&turn, &(struct turn_work){ .at_ns = 155, .task = BOB });
+	CHECK(answer.request == b);
+	end();
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -355,6 +381,7 @@ int main(void)
 		TAP_TEST(a_tasks_calls_tell_whatever_others_do_between),
 		TAP_TEST(an_unknown_tasks_work_is_nobodys),
 		TAP_TEST(with_one_request_alone_in_the_process_it_is_its),
+		TAP_TEST(alone_it_is_not_what_another_ones_task_goes_on_with),
 		TAP_TEST(what_a_task_does_when_its_request_has_ended_is_the_tail),
 		TAP_TEST(a_task_goes_on_to_the_next_request_with_its_next_write),
 		TAP_TEST(an_earlier_turns_work_is_told_by_a_later_call_of_its_task),
