@@ -28,6 +28,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 /* Wrong arguments are the point of many calls. */
@@ -217,9 +218,46 @@ static inline void alarm_soon(int flags)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* A thread that blocks SIGALRM and does something after 60 ms, so that a restarted call ends. */
+/*
+ * Did the signal end a call that waited, or is it restarted? The kernel leaves the thread behind the instruction
+ * `syscall` with the error, or at it once more.
+ */
+static inline bool alarm_in_call(const ucontext_t *context)
+{
+	static const unsigned char syscall_bytes[] = { 0x0f, 0x05 };
+	const char *at = (const char *)context->uc_mcontext.gregs[REG_RIP];
+
+	return memcmp(at, syscall_bytes, sizeof(syscall_bytes)) == 0 ||
+	       (memcmp(at - 2, syscall_bytes, sizeof(syscall_bytes)) == 0 &&
+		context->uc_mcontext.gregs[REG_RAX] != 0);
+}
+
+static inline void alarm_again(int number, siginfo_t *info, void *context)
+{
+	struct itimerval timer = { .it_value.tv_usec = 5000 };
+
+	if (alarm_in_call(context))
+		alarm_handler(number);
+	else
+		setitimer(ITIMER_REAL, &timer, NULL);
+	(void)info;
+}
+
+/* SIGALRM once in a call that waits: on a busy machine the thread may come to it late. (errno stays: setitimer succeeds.) */
+static inline void alarm_waiting(int flags)
+{
+	struct sigaction action = { .sa_sigaction = alarm_again, .sa_flags = flags | SA_SIGINFO };
+	struct itimerval timer = { .it_value.tv_usec = 20000 };
+
+	sigaction(SIGALRM, &action, NULL);
+	alarms = 0;
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* A thread that blocks SIGALRM and does something 60 ms later, so that a restarted call ends. */
 struct later {
 	pthread_t thread;
+	bool after_alarm; /* not before the signal has come, but in ten seconds */
 	void (*does)(void *);
 	void *with;
 };
@@ -228,15 +266,19 @@ static inline void *later_run(void *arg)
 {
 	struct later *later = arg;
 
+	for (int i = 0; later->after_alarm && !alarms && i < 5000; i++)
+		pause_ms(2);
 	pause_ms(60);
 	later->does(later->with);
 	return NULL;
 }
 
-static inline void later_start(struct later *later, void (*does)(void *), void *with)
+static inline void later_start_after(struct later *later, bool after_alarm, void (*does)(void *),
+				     void *with)
 {
 	sigset_t alarm_only, old;
 
+	later->after_alarm = after_alarm;
 	later->does = does;
 	later->with = with;
 	sigemptyset(&alarm_only);
@@ -245,6 +287,11 @@ static inline void later_start(struct later *later, void (*does)(void *), void *
 	if (pthread_create(&later->thread, NULL, later_run, later))
 		fatal("pthread_create");
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static inline void later_start(struct later *later, void (*does)(void *), void *with)
+{
+	later_start_after(later, false, does, with);
 }
 
 static inline void later_done(struct later *later)
@@ -263,11 +310,11 @@ static inline void later_write(void *fd)
 	do {                                                          \
 		struct later later_;                                  \
                                                                       \
-		alarm_soon(0);                                        \
+		alarm_waiting(0);                                     \
 		show(what ", a signal", __VA_ARGS__);                 \
 		say("  signals %d\n", (int)alarms);                   \
-		alarm_soon(SA_RESTART);                               \
-		later_start(&later_, does, with);                     \
+		alarm_waiting(SA_RESTART);                            \
+		later_start_after(&later_, true, does, with);         \
 		show(what ", a signal with SA_RESTART", __VA_ARGS__); \
 		later_done(&later_);                                  \
 		say("  signals %d\n", (int)alarms);                   \

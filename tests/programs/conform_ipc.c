@@ -211,7 +211,7 @@ static void others(void)
 	show("futex, nobody to wake", syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1));
 	show("poll", syscall(SYS_poll, &none, 1, 20));
 	show("nanosleep", syscall(SYS_nanosleep, &limit, NULL));
-	alarm_soon(0);
+	alarm_waiting(0);
 	show("poll, a signal", syscall(SYS_poll, &none, 1, 2000));
 	say("  signals %d\n", (int)alarms);
 }

@@ -71,10 +71,10 @@ enum { ANY = -1 };
 		show("one that is killed", which(name(__VA_ARGS__)));       \
 		say_status(state);                                          \
 		child_make(LATER);                                          \
-		alarm_soon(0);                                              \
+		alarm_waiting(0);                                           \
 		show("a signal", name(__VA_ARGS__));                        \
 		say("  signals %d\n", (int)alarms);                         \
-		alarm_soon(SA_RESTART);                                     \
+		alarm_waiting(SA_RESTART);                                  \
 		show("a signal with SA_RESTART", which(name(__VA_ARGS__))); \
 		say_status(state);                                          \
 		child_make(EXITS);                                          \

@@ -467,7 +467,7 @@ static void waiting(void)
 	mask(SIG_BLOCK, SIGALRM);
 	in_thread(wait_for_signals, NULL);
 	mask(SIG_SETMASK, NONE);
-	alarm_soon(SA_RESTART);
+	alarm_waiting(SA_RESTART);
 	show("pause", pause());
 	say("  signals %d\n", (int)alarms);
 }

@@ -105,12 +105,12 @@ static void later_accept(void *unused)
 		close(listener);                                                \
 		listener_make(4);                                               \
 		fd = listener;                                                  \
-		alarm_soon(0);                                                  \
+		alarm_waiting(0);                                               \
 		show("wait, a signal", name(__VA_ARGS__));                      \
 		say("  signals %d\n", (int)alarms);                             \
 		struct later later;                                             \
-		alarm_soon(SA_RESTART);                                         \
-		later_start(&later, later_connect, NULL);                       \
+		alarm_waiting(SA_RESTART);                                      \
+		later_start_after(&later, true, later_connect, NULL);           \
 		got = name(__VA_ARGS__);                                        \
 		later_done(&later);                                             \
 		say("  restarted: %d, signals %d\n", got >= 0, (int)alarms);    \

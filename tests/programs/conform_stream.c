@@ -71,7 +71,7 @@ static void nonblocking(int fd, bool on)
 		struct timeval limit = { 0, 300000 };                                   \
 		setsockopt(in, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));         \
 		show("wait with a limit", name(__VA_ARGS__));                           \
-		alarm_soon(SA_RESTART);                                                 \
+		alarm_waiting(SA_RESTART);                                              \
 		show("wait with a limit, a signal with SA_RESTART", name(__VA_ARGS__)); \
 		say("  signals %d\n", (int)alarms);                                     \
 		shutdown(out, SHUT_WR);                                                 \
@@ -273,7 +273,7 @@ static void unix_pair(void)
 			;                                                        \
 		show("full", name(__VA_ARGS__));                                 \
 		nonblocking(out, false);                                         \
-		alarm_soon(0);                                                   \
+		alarm_waiting(0);                                                \
 		show("wait, a signal", name(__VA_ARGS__));                       \
 		say("  signals %d\n", (int)alarms);                              \
 		struct timeval limit = { 0, 30000 };                             \

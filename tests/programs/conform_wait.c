@@ -396,7 +396,7 @@ static void nothing(void *unused)
 		show("bad address for what is left", name(limit_spec(5), BAD_ADDRESS));          \
 		show_interrupted("ten minutes", nothing, NULL, name(limit_spec(600000), &left)); \
 		say_left();                                                                      \
-		alarm_soon(0);                                                                   \
+		alarm_waiting(0);                                                                \
 		show("a signal and a bad address", name(limit_spec(600000), BAD_ADDRESS));       \
 	} while (0)
 
@@ -423,12 +423,12 @@ static void sleeps(void)
 	CASE(usleep)
 	show("none", usleep(0));
 	show("a while", usleep(20000));
-	alarm_soon(0);
+	alarm_waiting(0);
 	show("a signal", usleep(999999));
 	say("  signals %d\n", (int)alarms);
 	CASE(sleep)
 	show("none", sleep(0));
-	alarm_soon(0);
+	alarm_waiting(0);
 	show("a signal", sleep(600) > 590);
 	say("  signals %d\n", (int)alarms);
 }
