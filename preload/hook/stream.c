@@ -58,7 +58,7 @@ static void stream_sent(const struct wait *w, int fd, const void *buf, ssize_t s
 {
 	int saved = errno;
 
-	if (sent > 0 && track_wants(fd) && hook_enter()) {
+	if (sent > 0 && track_wants_sent(fd) && hook_enter()) {
 		track_moved_at(wait_ended_ns(w));
 		track_sent(fd, buf, (size_t)sent);
 		hook_leave();
@@ -71,7 +71,7 @@ static void stream_sent_parts(const struct wait *w, int fd, const struct iovec *
 {
 	int saved = errno;
 
-	if (sent > 0 && track_wants(fd) && hook_enter()) {
+	if (sent > 0 && track_wants_sent(fd) && hook_enter()) {
 		track_moved_at(wait_ended_ns(w));
 		track_sent_vector(fd, parts, count, (size_t)sent);
 		hook_leave();

@@ -9,25 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "preload/track/endpoint.h"
 #include "preload/track/request.h"
 #include "preload/wire/proxy_head.h"
 #include "preload/wire/tls.h"
 
 struct streams;
-
-enum endpoint_kind { ENDPOINT_CONNECTION = 1, ENDPOINT_OUTBOUND };
-
-/* What a slot may point to. Type-stable memory. */
-struct endpoint {
-	void *pool_link;
-	uint32_t kind;
-	uint32_t lock;      /* guards all that follows in the derived struct */
-	uint32_t refs;      /* descriptors that stand for it */
-	uint32_t reserved;
-};
-
-/* Its bytes are passed over (dormant.h), and the last were sent, or read. */
-enum connection_dormant { DORMANT_NOT, DORMANT_ANSWERED, DORMANT_READ };
 
 enum { CONNECTION_QUEUE_MAX = 16, CONNECTION_EVENTS_MAX = 2 * CONNECTION_QUEUE_MAX + 2 };
 
@@ -36,7 +23,6 @@ struct connection {
 	enum wire_protocol protocol;
 	bool dead;                  /* its bytes can no longer be followed, or it was upgraded */
 	bool adopted;               /* first read was not preceded by an accept we saw */
-	uint8_t dormant;            /* enum connection_dormant */
 	uint8_t sniffed;
 	uint8_t sniff[WIRE_SNIFF_MAX];
 	struct proxy_head proxy;    /* while protocol is WIRE_PROXY */

@@ -11,12 +11,23 @@
 
 #include "preload/track/connection.h"
 
+/* What a step of a connection was to it. */
+enum dormant_step {
+	DORMANT_WAKES,  /* it is awake: the bytes are to be followed */
+	DORMANT_PASSES, /* to be passed over */
+	DORMANT_HEAD,   /* the same, and a request seems to begin with them: told by what was sent before, so one
+			 * that is pipelined behind another is missed */
+};
+
 /*
- * The host has read (or sent) these bytes, NULL: unknown ones, on a connection that is locked: are they to be
- * passed over? off: profiling is. *head is set if a request seems to begin with them: told by what was
- * sent before, so one that is pipelined behind another is missed.
+ * The host has read (or sent) these bytes, NULL: unknown ones, on a connection or an outbound socket: does it sleep?
+ * off: is profiling? Asked only if that matters; NULL: never. Needs no lock.
  */
-bool dormant_passes(struct connection *c, const void *bytes, size_t len, bool sent, bool off,
-		    bool *head);
+enum dormant_step dormant_step(struct endpoint *e, const void *bytes, size_t len, bool sent,
+			       bool (*off)(void));
+
+/* The host has read bytes on a connection that is awake and locked, while profiling is off: does it fall asleep? Then
+ * they are a head's, as it seems. */
+bool dormant_falls(struct connection *c);
 
 #endif

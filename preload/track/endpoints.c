@@ -94,6 +94,7 @@ static struct connection *endpoints_new_connection(void)
 	connection_start(c);
 	c->endpoint.kind = ENDPOINT_CONNECTION;
 	c->endpoint.refs = 1;
+	__atomic_store_n(&c->endpoint.dormant, DORMANT_NOT, __ATOMIC_RELAXED);
 	spin_unlock(&c->endpoint.lock);
 	request_unref(leftover);
 	return c;

@@ -160,17 +160,23 @@ static bool io_begins(const struct connection_events *events, const struct reque
 	return false;
 }
 
-/* With the connection locked; unlocks it if true: then these bytes are nobody's. */
-static bool io_passes_over(struct connection *c, const void *bytes, size_t len, bool sent)
+/* A connection or an outbound socket: are these bytes nobody's, since profiling is switched off? */
+static bool io_sleeps(struct endpoint *e, const void *bytes, size_t len, bool sent)
 {
-	bool head;
+	enum dormant_step step = dormant_step(e, bytes, len, sent, track_callbacks->off);
 
-	if (!dormant_passes(c, bytes, len, sent, track_callbacks->off && track_callbacks->off(),
-			    &head))
+	if (step == DORMANT_HEAD)
+		track_callbacks->passed_over();
+	return step != DORMANT_WAKES;
+}
+
+/* With the connection locked; unlocks it if true: from these bytes on, which were received, it sleeps. */
+static bool io_falls_asleep(struct connection *c)
+{
+	if (!track_callbacks->off || !track_callbacks->off() || !dormant_falls(c))
 		return false;
 	spin_unlock(&c->endpoint.lock);
-	if (head)
-		track_callbacks->passed_over();
+	track_callbacks->passed_over();
 	return true;
 }
 
@@ -185,7 +191,7 @@ static size_t io_connection_step(struct connection *c, const void *bytes, size_t
 	size_t used;
 
 	*more = false;
-	if (io_passes_over(c, bytes, len, sends))
+	if (!sends && io_falls_asleep(c))
 		return len;
 	events.count = events.dropped = events.pushed = 0;
 	events.abandoned = events.more = false;
@@ -266,6 +272,8 @@ static void io_moved(int fd, const void *bytes, size_t len, bool sent)
 	slot_value value = slots_get(fd);
 
 	if (!track_callbacks || value == SLOT_NOT || len == 0)
+		return;
+	if (value >= SLOT_POINTER_MIN && io_sleeps((struct endpoint *)value, bytes, len, sent))
 		return;
 	current_notice_ended();
 	if (value == SLOT_UNKNOWN || value == SLOT_ACCEPTED) {

@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "preload/track/endpoint.h"
 #include "preload/track/handed.h"
 #include "preload/track/request.h"
 #include "preload/track/slots.h"
@@ -85,18 +86,28 @@ struct track_callbacks {
 void track_start(const struct track_callbacks *callbacks);
 
 /*
- * Is there anything to do for I/O on fd? Inline: the whole cost of an untracked descriptor. What is
- * written to one that nobody judged yet says nothing: a server that speaks first is not one of
- * ours.
+ * Is there anything to do for I/O on fd? Inline: the whole cost of an untracked descriptor, and of one whose connection
+ * sleeps (dormant.h). What is written to one that nobody judged yet says nothing: a server that speaks first is not one
+ * of ours.
  */
+static inline bool track_wants_of(slot_value value, enum endpoint_dormant unless)
+{
+	return value < SLOT_POINTER_MIN ||
+	       __atomic_load_n(&((struct endpoint *)value)->dormant, __ATOMIC_RELAXED) != unless;
+}
+
 static inline bool track_wants(int fd)
 {
-	return slots_get(fd) != SLOT_NOT;
+	slot_value value = slots_get(fd);
+
+	return value != SLOT_NOT && track_wants_of(value, DORMANT_READ);
 }
 
 static inline bool track_wants_sent(int fd)
 {
-	return slots_get(fd) > SLOT_NOT;
+	slot_value value = slots_get(fd);
+
+	return value > SLOT_NOT && track_wants_of(value, DORMANT_ANSWERED);
 }
 
 /* Right before one of the next four: when the host's call ended, CLOCK_MONOTONIC; 0: not known. Saves a reading. */

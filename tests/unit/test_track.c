@@ -1140,6 +1140,49 @@ static void switched_on_in_the_middle_it_waits_for_the_next_head(void)
 	end_dormant();
 }
 
+/* What may be passed over without a look is what would change nothing: not the answer to what was read, nor what is
+ * read after an answer, by whichever descriptor. */
+static void asleep_only_a_change_of_direction_is_wanted(void)
+{
+	int copy;
+
+	start_dormant();
+	copy = dup(server);
+	track_duplicated(server, copy);
+	CHECK(track_wants(server) && track_wants_sent(server));
+	in("GET /b HTTP/1.1\r\n");
+	CHECK(!track_wants(server) && !track_wants(copy));
+	CHECK(track_wants_sent(server) && track_wants_sent(copy));
+	in("\r\n");
+	track_sent(copy, RESPONSE, strlen(RESPONSE));
+	CHECK(track_wants(server) && track_wants(copy));
+	CHECK(!track_wants_sent(server) && !track_wants_sent(copy));
+	in("GET /c HTTP/1.1\r\n\r\n");
+	answer();
+	CHECK_INT(passed, 2);
+	switched_off = false;
+	track_received(copy, "GET /d HTTP/1.1\r\n\r\n", 19);
+	CHECK(track_wants(server) && track_wants_sent(server));
+	answer();
+	CHECK_STR(happened, "began; resumed /d; paused /d; finished /d; ");
+	track_closed(track_closing(copy));
+	close(copy);
+	end_dormant();
+}
+
+static void a_descriptor_used_again_is_awake(void)
+{
+	start_dormant();
+	in("GET /b HTTP/1.1\r\n\r\n");
+	end_dormant();
+	connect_pair();
+	CHECK(track_wants(server));
+	in("GET /c HTTP/1.1\r\n\r\n");
+	answer();
+	CHECK_STR(happened, "began; resumed /c; paused /c; finished /c; ");
+	end_dormant();
+}
+
 static long resident_pages(void)
 {
 	long pages = -1, all;
@@ -1211,6 +1254,8 @@ int main(void)
 		TAP_TEST(switched_off_a_connection_is_passed_over),
 		TAP_TEST(a_request_that_runs_when_it_is_switched_off_is_followed_to_its_end),
 		TAP_TEST(switched_on_in_the_middle_it_waits_for_the_next_head),
+		TAP_TEST(asleep_only_a_change_of_direction_is_wanted),
+		TAP_TEST(a_descriptor_used_again_is_awake),
 		TAP_TEST(objects_are_used_again),
 		TAP_TEST(one_that_comes_right_after_an_answer_has_not_lain_there),
 	};
