@@ -297,6 +297,18 @@ static void loop_settle_stretch(struct settling *s, unsigned events, uint32_t fi
 			       wall_ns * owners[i].samples / n);
 }
 
+static void loop_learn(struct settling *s, uint32_t first, uint32_t last)
+{
+	for (uint32_t i = first; i < last; i++) {
+		const struct handler_mark *mark = &s->held->marks[i];
+		const struct turn_work work = { .at_ns = s->held->stacks->samples[i].at_ns, .inside = mark->inside };
+
+		if (!loop_kernels(s, i) &&
+		    (mark->inside || !mark->task.number || mark->task.number == s->turn->loop_task))
+			turn_learn(s->turn, &work);
+	}
+}
+
 /* kept: samples of earlier turns, at the beginning. */
 static void loop_settle_samples(struct settling *s, uint32_t kept)
 {
@@ -305,8 +317,7 @@ static void loop_settle_samples(struct settling *s, uint32_t kept)
 	uint32_t first = kept, last, n = stacks ? stacks->n_samples : kept;
 	uint64_t from_ns = turn->start_ns, from_cpu_ns = turn->start_cpu_ns;
 
-	for (uint32_t i = kept; i < n && !s->turn->calls_back; i++)
-		s->turn->calls_back = !loop_kernels(s, i) && s->held->marks[i].inside;
+	loop_learn(s, kept, n);
 	for (unsigned i = 0; i <= turn->count; i++) {
 		bool end = i == turn->count;
 		uint64_t to_ns = end ? s->end_ns : turn->events[i].at_ns;

@@ -157,6 +157,28 @@ static bool turn_owes(const struct turn *turn, unsigned until)
 	       previous->request != next->request;
 }
 
+void turn_learn(struct turn *turn, const struct turn_work *work)
+{
+	unsigned until = turn_events_until(turn, work->at_ns);
+	const struct turn_event *previous = until > 0 ? &turn->events[until - 1] : NULL;
+	const struct turn_event *next = until < turn->count ? &turn->events[until] : NULL;
+
+	if (work->inside)
+		turn->inside++;
+	else if (previous && previous->after && !previous->sent && next && next->before && next->sent &&
+		 previous->request == next->request)
+		turn->outside++;
+}
+
+enum { TURN_INSIDE_PER_OUTSIDE = 4 };
+
+/* All that reads lead to, or nearly so? (lighttpd parses heads where it reads, and returns before it handles them.) */
+static bool turn_calls_back(const struct turn *turn)
+{
+	return turn->inside / TURN_INSIDE_PER_OUTSIDE > turn->outside ||
+	       (turn->inside > 0 && turn->outside == 0);
+}
+
 /*
  * Without tasks only the order tells. That something can be read is no consequence of what was done
  * before; and after a read that did not call it back, or a write in the middle, it may be anybody's
@@ -175,7 +197,7 @@ static struct turn_answer turn_whose_order(const struct turn *turn, const struct
 	if (next && next->before && previous && previous->after &&
 	    previous->request == next->request)
 		return turn_answer(next->request, work->at_ns, TURN_CERTAIN);
-	if (next && next->before && next->sent && (!previous || !previous->after || turn->calls_back))
+	if (next && next->before && next->sent && (!previous || !previous->after || turn_calls_back(turn)))
 		return turn_answer(next->request, work->at_ns, TURN_INFERRED);
 	if (previous && !previous->after)
 		return turn_answer(previous->request, work->at_ns, TURN_INFERRED);

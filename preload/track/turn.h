@@ -39,7 +39,8 @@ struct turn_task {
 
 struct turn {
 	void *pool_link;
-	bool calls_back;	/* the loop calls back from where it reads: that has been seen */
+	uint32_t inside;	/* samples in what was called back by the function that read: the loop calls back */
+	uint32_t outside;	/* others that were between a read and a write of the same request's */
 	bool serial;		/* of a connection's requests, the next one is begun when the last has been answered */
 	bool running;		/* else the thread waits, or nothing has happened since */
 	bool hidden;		/* answers waited behind others of their connections: work may have led to no write */
@@ -73,6 +74,9 @@ struct turn_work {
 	struct request *open; /* of that connection, when the turn is over */
 	bool past; /* its task worked for a connection that has turned to something else */
 };
+/* Does the loop call back from where it reads? To be told of each sample that has no task but the loop's. */
+void turn_learn(struct turn *turn, const struct turn_work *work);
+
 /* Whose work was it? */
 struct turn_answer turn_whose(const struct turn *turn, const struct turn_work *work);
 /* The same for work of an earlier turn, whose task may have done something for somebody now. */

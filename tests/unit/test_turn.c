@@ -131,12 +131,35 @@ static void what_the_reading_function_called_back_is_the_readers(void)
 	end();
 }
 
+static void learns(uint64_t at_ns, bool inside)
+{
+	const struct turn_work work = { .at_ns = at_ns, .inside = inside };
+
+	turn_learn(&turn, &work);
+}
+
 static void what_a_loop_that_calls_back_does_outside_leads_to_the_next_write(void)
 {
 	begin();
-	turn.calls_back = true;
+	learns(150, true);
 	reads(110, a, 0);
 	writes(190, b, 0);
+	CHECK_STR(whose(150, 0), "b");
+	end();
+}
+
+static void a_loop_that_also_works_when_it_has_read_may_do_so_for_any(void)
+{
+	begin();
+	learns(100, true);
+	reads(110, a, 0);
+	writes(130, a, 0);
+	learns(120, false);
+	reads(140, a, 0);
+	writes(190, b, 0);
+	CHECK_STR(whose(150, 0), "nobody");
+	for (int i = 0; i < 10; i++)
+		learns(100, true);
 	CHECK_STR(whose(150, 0), "b");
 	end();
 }
@@ -374,6 +397,7 @@ int main(void)
 		TAP_TEST(between_a_read_of_one_and_a_write_of_another_nobody_knows),
 		TAP_TEST(what_the_reading_function_called_back_is_the_readers),
 		TAP_TEST(what_a_loop_that_calls_back_does_outside_leads_to_the_next_write),
+		TAP_TEST(a_loop_that_also_works_when_it_has_read_may_do_so_for_any),
 		TAP_TEST(a_callback_that_turned_to_another_request_is_not_the_readers),
 		TAP_TEST(a_callback_for_several_requests_is_nobodys),
 		TAP_TEST(where_answers_wait_for_others_the_order_tells_nothing),
