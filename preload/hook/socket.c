@@ -38,8 +38,10 @@ static void socket_accepting(int listener)
 	int saved = errno;
 
 	if (hook_enter()) {
-		if (!track_in_turns() || socket_blocks(listener))
+		if (!track_polls() || socket_blocks(listener))
 			track_wait_accept();
+		else
+			track_look_for_connections();
 		hook_leave();
 	}
 	errno = saved;

@@ -146,6 +146,9 @@ void track_closed(void *token);
 /* Before a wait. Puts the current request down when the wait is for new work, and announces
  * finished requests. Nothing happens, cheaply, on threads that have neither. */
 void track_wait_accept(void);
+/* Has the thread waited for descriptors that bring work, as event loops do? Then, before an accept that does not wait: */
+bool track_polls(void);
+void track_look_for_connections(void);
 void track_wait_epoll(int epoll_fd);
 void track_wait_poll(const struct pollfd *fds, size_t count);
 void track_wait_select(int count, const fd_set *read_set, const fd_set *write_set);

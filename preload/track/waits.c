@@ -37,6 +37,17 @@ void track_wait_accept(void)
 		current_quiet();
 }
 
+bool track_polls(void)
+{
+	return track_self.turn || track_self.polls;
+}
+
+void track_look_for_connections(void)
+{
+	if (!track_self.turn && current_has_work())
+		waits_for_work();
+}
+
 void track_wait_epoll(int epoll_fd)
 {
 	bool serves = slots_get(epoll_fd) == SLOT_EPOLL_SERVING;

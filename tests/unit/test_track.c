@@ -606,6 +606,39 @@ static void pipelined_requests_make_a_thread_that_polls_a_loop(void)
 	start_with_turns(false);
 }
 
+/* uwsgi's greenlets: one has begun to sleep, and the loop's next event is a connection. */
+static void *accepts_meanwhile(void *epoll)
+{
+	in("GET /a HTTP/1.1\r\n\r\n");
+	CHECK(!track_polls());
+	out(RESPONSE);
+	track_wait_epoll(*(int *)epoll);
+	track_look_for_connections();
+	in("GET /b HTTP/1.1\r\n\r\n");
+	CHECK(track_polls() && track_current() != NULL && !track_in_turns());
+	track_look_for_connections();
+	CHECK(track_current() == NULL && track_in_turns());
+	out(RESPONSE);
+	track_wait_epoll(*(int *)epoll);
+	track_thread_ends();
+	return NULL;
+}
+
+static void who_looks_for_connections_in_the_middle_of_a_request_is_a_loop(void)
+{
+	int epoll = epoll_create1(0);
+
+	start_with_turns(true);
+	connect_pair();
+	track_epoll_added(epoll, listener);
+	on_another_thread(accepts_meanwhile, &epoll);
+	close_server();
+	close_all();
+	track_closed(track_closing(epoll));
+	close(epoll);
+	start_with_turns(false);
+}
+
 static void *pipelined_on_a_thread(void *unused)
 {
 	in("GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n");
@@ -1238,6 +1271,7 @@ int main(void)
 		TAP_TEST(a_front_ends_uwsgi_packet_makes_a_proxy_whatever_its_path),
 		TAP_TEST(an_event_loops_turn_does_not_mix_up_upstreams),
 		TAP_TEST(pipelined_requests_make_a_thread_that_polls_a_loop),
+		TAP_TEST(who_looks_for_connections_in_the_middle_of_a_request_is_a_loop),
 		TAP_TEST(pipelined_requests_are_one_thread_s_work_in_their_order),
 		TAP_TEST(who_sleeps_in_a_lock_does_not_keep_a_request),
 		TAP_TEST(what_a_pools_thread_writes_tells_whose_work_that_was),
