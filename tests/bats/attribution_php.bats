@@ -62,12 +62,14 @@ fpm_burns() { # MANNERS LOCATION [HTTP]: what nginx says besides
 	ROUTER=1 attributed lighttpd close,keep,slow,abort,pipeline --marks php --least 0.6 --cpu 0.98
 }
 
+# (It calls a head malformed of which it has read only a part of the first line, with the library or without. With heads
+# in pieces a busy machine has seen 98.0 % by CPU time.)
 @test "php -S" {
 	spawn server "${preload[@]}" php "${php[@]}" -S "127.0.0.1:$port" "$TESTS/apps/burning.php"
-	attributed server close,abort --marks php --least 0.6 --cpu 0.98
+	attributed server close,lines,abort --marks php --least 0.6 --cpu 0.95
 }
 
 @test "php -S with workers" {
 	spawn server "${preload[@]}" env PHP_CLI_SERVER_WORKERS=3 php "${php[@]}" -S "127.0.0.1:$port" "$TESTS/apps/burning.php"
-	attributed server close,abort --marks php --least 0.6 --cpu 0.98
+	attributed server close,lines,abort --marks php --least 0.6 --cpu 0.95
 }

@@ -4,6 +4,7 @@ load helpers
 load attribution
 load serves
 load apaches
+load java
 
 setup() {
 	requires perf
@@ -60,16 +61,11 @@ burns_under() {
 	ROUTER=1 burns_under worker close,keep,slow,abort,pipeline "$daemon"
 }
 
-# The JDK's tools are not all on PATH.
-java_map() { "$(dirname "$(readlink -f "$(command -v javac)")")/jcmd" "$1" Compiler.perfmap >/dev/null; }
-
 # java_burns MANNERS [THREADS]; WRONG: share of samples that may be another's (0)
 java_burns() {
 	requires java javac
 	javac -d "$BATS_TEST_TMPDIR" "$TESTS/apps/Burning.java"
-	# (Only the routes are compiled: what is interpreted has no frames that can be walked through, nor names.)
-	spawn server "${preload[@]}" java -XX:+PreserveFramePointer -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx128m \
-		-Xcomp "-XX:CompileCommand=compileonly,Burning::route_*" "-XX:CompileCommand=dontinline,Burning::route_*" \
+	spawn server "${preload[@]}" java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx128m "${java_named[@]}" \
 		-cp "$BATS_TEST_TMPDIR" Burning "$port" "${@:2}"
 	PERF_MAP=1 MAPPED_BY=java_map attributed server "$1" --wrong "${WRONG:-0}" --least 0.6 --cpu 0.98
 }

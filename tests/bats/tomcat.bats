@@ -2,53 +2,18 @@
 load helpers
 load serves
 load apaches
+load java
 load tls
 
 setup_file() { make_certificate; }
 
 setup() {
 	requires perf java
-	[ -d /usr/share/tomcat10 ] || skip "tomcat10 is not installed"
+	requires_tomcat
 	use_profiles
 	use_certificate
 	port=$(free_port)
 	answers=$BATS_TEST_TMPDIR/answers
-}
-
-# spawn_tomcat CONNECTOR WORD...: one page that answers everything, and nothing that takes time to start.
-spawn_tomcat() {
-	local base=$BATS_TEST_TMPDIR/tomcat connector=$1
-	shift
-	mkdir -p "$base"/{conf,logs,temp,work,webapps/ROOT/WEB-INF}
-	cp "$TESTS/apps/routes.jsp" "$base/webapps/ROOT/"
-	cat >"$base/conf/server.xml" <<-END
-		<Server port="-1"><Service name="Catalina">
-			$connector
-			<Engine name="Catalina" defaultHost="localhost">
-				<Host name="localhost" appBase="webapps" autoDeploy="false" deployOnStartup="false">
-					<Context path="" docBase="ROOT"><JarScanner scanClassPath="false" scanManifest="false"/></Context>
-				</Host>
-			</Engine>
-		</Service></Server>
-	END
-	cat >"$base/conf/web.xml" <<-END
-		<web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="6.0" metadata-complete="true">
-			<servlet>
-				<servlet-name>routes</servlet-name><jsp-file>/routes.jsp</jsp-file><load-on-startup>1</load-on-startup>
-			</servlet>
-			<servlet>
-				<servlet-name>jsp</servlet-name><servlet-class>org.apache.jasper.servlet.JspServlet</servlet-class>
-				<init-param><param-name>development</param-name><param-value>false</param-value></init-param>
-				<load-on-startup>1</load-on-startup>
-			</servlet>
-			<servlet-mapping><servlet-name>routes</servlet-name><url-pattern>/</url-pattern></servlet-mapping>
-		</web-app>
-	END
-	spawn tomcat "$@" java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto -Xmx128m \
-		-cp /usr/share/tomcat10/bin/bootstrap.jar:/usr/share/tomcat10/bin/tomcat-juli.jar \
-		"-Dcatalina.home=/usr/share/tomcat10" "-Dcatalina.base=$base" "-Djava.io.tmpdir=$base/temp" \
-		org.apache.catalina.startup.Bootstrap start
-	server_up tomcat "$port"
 }
 
 @test "HTTP on kept connections: one profile a request" {

@@ -7,7 +7,7 @@ whose profile.
         "-" where the answer was not awaited. --files: what is asked for stands in files below that directory,
         which are made first. Manners: close (a connection each), keep
         (N, 12, one after the other), pipeline (several at once), slow (the head comes in pieces,
-        the answer is read late), abort (the client is gone when it has asked).
+        the answer is read late), lines (the same, in pieces that are whole lines), abort (the client is gone when it has asked).
 
     attribution.py check --sent FILE [--wrong SHARE] [--least SHARE] [--cpu SHARE] [--perf-map FILE] [OPTION...] PROFILES
         Fails unless each request has exactly one profile, and there are no others; at most WRONG
@@ -84,6 +84,11 @@ async def read_answer(reader):
     return status, body.decode()
 
 
+# Where the heads of slow clients are cut.
+CUTS = {"slow": lambda whole: (7, 30),
+        "lines": lambda whole: (whole.index(b"\n") + 1, whole.index(b"\n", whole.index(b"\n") + 1) + 1)}
+
+
 async def converse(reader, writer, manner, paths):
     """Sends the requests of one connection; yields what each burnt, None where that was not heard."""
     if manner == "pipeline":
@@ -95,8 +100,9 @@ async def converse(reader, writer, manner, paths):
         return
     for path in paths:
         whole = head(path, path == paths[-1])
-        if manner == "slow":
-            for piece in (whole[:7], whole[7:30], whole[30:]):
+        if manner in CUTS:
+            first, second = CUTS[manner](whole)
+            for piece in (whole[:first], whole[first:second], whole[second:]):
                 writer.write(piece)
                 await writer.drain()
                 await asyncio.sleep(0.004)
@@ -106,7 +112,7 @@ async def converse(reader, writer, manner, paths):
         if manner == "abort":
             yield path, None
             return
-        if manner == "slow":
+        if manner in CUTS:
             await asyncio.sleep(0.02)
         yield path, await read_answer(reader)
 
