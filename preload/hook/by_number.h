@@ -14,7 +14,7 @@ long signal_mask_by_number(int how, const void *set, void *old, size_t size);
 /* signalfd4, and signalfd with no flags. */
 long signal_fd_by_number(int fd, const void *mask, size_t size, int flags);
 
-/* What may wait is held off from our signal, and timed; the others are called. */
-long waits_by_number(const struct by_number_call *call);
+/* What may wait is held off from our signal, and timed; the others are called. *call may be changed. */
+long waits_by_number(struct by_number_call *call);
 
 #endif

@@ -83,7 +83,8 @@ EXPORT int __sigpause(int number_or_mask, int is_number)
  * The set may have our signal in it, and a tick may be pending while it is held off: it would be
  * given to the host. *info is the host's to be bad: the kernel writes it.
  */
-static int suspend_for(const sigset_t *set, siginfo_t *info, const struct timespec *limit)
+static int suspend_for(int (*wait)(const sigset_t *, siginfo_t *, const struct timespec *),
+		       const sigset_t *set, siginfo_t *info, const struct timespec *limit)
 {
 	uint64_t now, end = 0;
 	struct timespec left;
@@ -96,7 +97,7 @@ static int suspend_for(const sigset_t *set, siginfo_t *info, const struct timesp
 	if (!info)
 		info = &own;
 	for (;;) {
-		got = libc_sigtimedwait(set, info, limit);
+		got = wait(set, info, limit);
 		if (got <= 0 || got != signal_number() || !handler_ticked(handler_self, info))
 			return got;
 		if (!limit)
@@ -108,17 +109,23 @@ static int suspend_for(const sigset_t *set, siginfo_t *info, const struct timesp
 	}
 }
 
-EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *limit)
+int suspend_until(int (*wait)(const sigset_t *, siginfo_t *, const struct timespec *),
+		  const sigset_t *set, siginfo_t *info, const struct timespec *limit)
 {
 	struct wait w;
 	int got;
 
 	if (!waiting_wanted())
-		return libc_sigtimedwait(set, info, limit);
+		return wait(set, info, limit);
 	waiting_begin_lasting(&w, WAIT_OTHER, !limit || waiting_sleeps(limit, false));
-	got = suspend_for(set, info, limit);
+	got = suspend_for(wait, set, info, limit);
 	waiting_kind(&w, WAIT_OTHER, ON);
 	return got;
+}
+
+EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *limit)
+{
+	return suspend_until(libc_sigtimedwait, set, info, limit);
 }
 
 EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
@@ -129,7 +136,7 @@ EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
 	if (!waiting_wanted())
 		return libc_sigwaitinfo(set, info);
 	waiting_begin_lasting(&w, WAIT_OTHER, true);
-	got = suspend_for(set, info, NULL);
+	got = suspend_for(libc_sigtimedwait, set, info, NULL);
 	waiting_kind(&w, WAIT_OTHER, ON);
 	return got;
 }
@@ -144,7 +151,7 @@ EXPORT int sigwait(const sigset_t *set, int *number)
 		return libc_sigwait(set, number);
 	waiting_begin_lasting(&w, WAIT_OTHER, true);
 	do
-		got = suspend_for(set, NULL, NULL);
+		got = suspend_for(libc_sigtimedwait, set, NULL, NULL);
 	while (got < 0 && errno == EINTR);
 	waiting_kind(&w, WAIT_OTHER, ON);
 	if (got < 0)

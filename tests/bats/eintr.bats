@@ -28,13 +28,13 @@ tries() {
 	settle "${!pid_name}" 1
 }
 
-@test "34 ways of waiting in C, sampled by perf events" {
+@test "41 ways of waiting in C, sampled by perf events" {
 	requires perf
 	"${fast[@]}" "$PROGRAMS/eintr" "$SECONDS_EACH" >&2
 	sampled_by perf-user 500
 }
 
-@test "34 ways of waiting in C, sampled by the thread's CPU timer" {
+@test "41 ways of waiting in C, sampled by the thread's CPU timer" {
 	"${denied[@]}" "${fast[@]}" "$PROGRAMS/eintr" "$SECONDS_EACH" >&2
 	sampled_by thread-timer 50
 }

@@ -4,6 +4,7 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <pty.h>
+#include <sys/epoll.h>
 #include <sys/msg.h>
 #include <sys/random.h>
 #include <sys/sem.h>
@@ -180,6 +181,52 @@ static void room(void)
 	ROOM(posix_fallocate64, fd, at, len);
 }
 
+/* What takes a mask, or a pair of one and its size. SIGALRM is blocked but for the call. */
+static void masked_by_number(void)
+{
+	struct pollfd fd = { .fd = -1 };
+	struct timespec bad = { 0, 1000000000 }, limit = { 0, 5000000 };
+	uint64_t alarm_bit = UINT64_C(1) << (SIGALRM - 1), nothing = 0, *mask = &nothing;
+	struct {
+		void *mask;
+		size_t size;
+	} pair = { &nothing, 8 };
+	siginfo_t info;
+	sigset_t all;
+	int polled = epoll_create1(0);
+	struct epoll_event event;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	alarm_soon(0);
+	show("ppoll, a signal", syscall(SYS_ppoll, &fd, 1, NULL, mask, (size_t)8));
+	show("ppoll, a mask of 4 bytes", syscall(SYS_ppoll, &fd, 1, &limit, mask, (size_t)4));
+	show("ppoll, bad address for the mask", syscall(SYS_ppoll, &fd, 1, &limit, BAD_ADDRESS, (size_t)8));
+	alarm_soon(0);
+	show("pselect6, a signal", syscall(SYS_pselect6, 0, NULL, NULL, NULL, NULL, &pair));
+	say("  the pair: %d %zu\n", pair.mask == mask, pair.size);
+	show("pselect6, bad address for the pair",
+	     syscall(SYS_pselect6, 0, NULL, NULL, NULL, &limit, BAD_ADDRESS));
+	pair.size = 4;
+	show("pselect6, a mask of 4 bytes", syscall(SYS_pselect6, 0, NULL, NULL, NULL, &limit, &pair));
+	alarm_soon(0);
+	show("epoll_pwait, a signal", syscall(SYS_epoll_pwait, polled, &event, 1, -1, mask, (size_t)8));
+	alarm_soon(0);
+	show("epoll_pwait2, a signal", syscall(SYS_epoll_pwait2, polled, &event, 1, NULL, mask, (size_t)8));
+	show("epoll_pwait2, a bad time", syscall(SYS_epoll_pwait2, polled, &event, 1, &bad, mask, (size_t)8));
+	close(polled);
+	show("io_pgetevents, no context", syscall(SYS_io_pgetevents, 0, 1, 1, &event, &limit, &pair));
+	alarm_soon(0);
+	show("rt_sigtimedwait", syscall(SYS_rt_sigtimedwait, &alarm_bit, &info, NULL, (size_t)8));
+	say("  signal %d\n", info.si_signo);
+	show("rt_sigtimedwait, nothing comes", syscall(SYS_rt_sigtimedwait, &alarm_bit, NULL, &limit, (size_t)8));
+	show("rt_sigtimedwait, bad address", syscall(SYS_rt_sigtimedwait, BAD_ADDRESS, NULL, &limit, (size_t)8));
+	show("rt_sigtimedwait, a set of 4 bytes",
+	     syscall(SYS_rt_sigtimedwait, &alarm_bit, NULL, &limit, (size_t)4));
+	sigemptyset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+}
+
 static void others(void)
 {
 	static char bytes[1 << 20];
@@ -214,6 +261,7 @@ static void others(void)
 	alarm_waiting(0);
 	show("poll, a signal", syscall(SYS_poll, &none, 1, 2000));
 	say("  signals %d\n", (int)alarms);
+	masked_by_number();
 }
 
 int main(void)

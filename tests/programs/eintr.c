@@ -388,6 +388,65 @@ static int by_poll_number(struct waits *w)
 	return (int)syscall(SYS_poll, &fd, 1, 2);
 }
 
+static int by_ppoll_number(struct waits *w)
+{
+	struct pollfd fd = { .fd = w->pipe[0], .events = POLLIN };
+	struct timespec limit = wait_time; /* the kernel writes what is left */
+	sigset_t none;
+
+	sigemptyset(&none);
+	return (int)syscall(SYS_ppoll, &fd, 1, &limit, &none, (size_t)8);
+}
+
+static int by_ppoll_number_in_handler(struct waits *w)
+{
+	return wait_in_handler(w, by_ppoll_number);
+}
+
+static int by_pselect_number(struct waits *w)
+{
+	struct timespec limit = wait_time;
+	sigset_t none;
+	struct {
+		const sigset_t *mask;
+		size_t size;
+	} pair = { &none, 8 };
+	fd_set set;
+
+	sigemptyset(&none);
+	FD_ZERO(&set);
+	FD_SET(w->pipe[0], &set);
+	return (int)syscall(SYS_pselect6, w->pipe[0] + 1, &set, NULL, NULL, &limit, &pair);
+}
+
+static int by_epoll_number(struct waits *w)
+{
+	struct epoll_event event;
+
+	return (int)syscall(SYS_epoll_pwait2, w->epoll, &event, 1, &wait_time, NULL, (size_t)0);
+}
+
+static int by_sigtimedwait_number(struct waits *w)
+{
+	sigset_t all;
+
+	(void)w;
+	sigfillset(&all);
+	sigdelset(&all, SIGINT);
+	sigdelset(&all, SIGTERM);
+	return (int)syscall(SYS_rt_sigtimedwait, &all, NULL, &wait_time, (size_t)8);
+}
+
+static int by_sigtimedwait_number_in_handler(struct waits *w)
+{
+	return wait_in_handler(w, by_sigtimedwait_number);
+}
+
+static int by_pselect_number_in_handler(struct waits *w)
+{
+	return wait_in_handler(w, by_pselect_number);
+}
+
 static int by_getrandom(struct waits *w)
 {
 	static __thread char bytes[300000];
@@ -438,6 +497,13 @@ static const struct way {
 	{ "semop", by_semop, true },
 	{ "a futex by number", by_futex, false },
 	{ "poll by number", by_poll_number, false },
+	{ "ppoll with a mask by number", by_ppoll_number, false },
+	{ "pselect6 with a mask by number", by_pselect_number, false },
+	{ "ppoll by number in a handler", by_ppoll_number_in_handler, false },
+	{ "pselect6 by number in a handler", by_pselect_number_in_handler, false },
+	{ "sigtimedwait by number in a handler", by_sigtimedwait_number_in_handler, false },
+	{ "epoll_pwait2 by number", by_epoll_number, false },
+	{ "sigtimedwait by number", by_sigtimedwait_number, false },
 	{ "getrandom of 300 kB", by_getrandom, true },
 	{ "waitpid", by_waitpid, false },
 	{ "accept with a time limit", by_accept_limit, true },
