@@ -205,6 +205,7 @@ static void loop_learn_tasks(const struct settling *s)
 		if (loop_kernels(s, i) || !task->coroutine)
 			continue;
 		last = task->coroutine;
+		s->turn->coroutines = true;
 		if (!same && loop_goes_on(s, task->coroutine))
 			elders_worked(&s->turn->elders, task->number, task->coroutine, stacks->samples[i].at_ns);
 	}
@@ -460,6 +461,20 @@ static void loop_settle(struct settling *s)
 		s->nobodys_samples += held_end(held, s->thread->tid);
 }
 
+/* No request was open: all that is to be known is which tasks ran. */
+static void loop_settle_idle(struct settling *s)
+{
+	uint32_t kept;
+
+	if (!s->held)
+		return;
+	loop_learn_tasks(s);
+	kept = s->held->kept;
+	s->held->kept = 0;
+	loop_settle_earlier(s, kept);
+	s->nobodys_samples += held_end(s->held, s->thread->tid);
+}
+
 void loop_turn_ends(struct turn *turn, bool waits, bool idle)
 {
 	struct settling s = { .turn = turn, .thread = sample_thread_self(), .waits = waits };
@@ -475,7 +490,10 @@ void loop_turn_ends(struct turn *turn, bool waits, bool idle)
 	if (waits)
 		turn->loop_task = loop.number;
 	s.loop_stack = loop.stack;
-	loop_settle(&s);
+	if (turn->open_most == 0 && turn->count == 0)
+		loop_settle_idle(&s);
+	else
+		loop_settle(&s);
 	loop_settle_all_handed(&s);
 	work_told(s.thread);
 	control_count(CONTROL_samples_shared, s.nobodys_samples);

@@ -79,13 +79,13 @@ static void wait_look(const struct wait *w, struct wait_set *set, int count, con
 	}
 }
 
-/* Of an event loop: its next turn begins. */
-static void wait_done(void)
+/* Of an event loop: its next turn begins. only_looked: it was not to wait. */
+static void wait_done(bool only_looked)
 {
 	int saved = errno;
 
 	if (track_in_turns() && hook_enter()) {
-		track_waited();
+		track_waited(only_looked);
 		hook_leave();
 	}
 	errno = saved;
@@ -100,7 +100,7 @@ EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 	waiting_begin_lasting(&w, WAIT_SLEEP, count == 0 && timeout > 0);
 	result = libc_poll(fds, count, timeout);
 	waiting_poll(&w, fds, count);
-	wait_done();
+	wait_done(false);
 	return result;
 }
 
@@ -113,7 +113,7 @@ EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t fds_
 	waiting_begin(&w);
 	result = libc___poll_chk(fds, count, timeout, fds_size);
 	waiting_poll(&w, fds, count);
-	wait_done();
+	wait_done(false);
 	return result;
 }
 
@@ -129,7 +129,7 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 	during = waiting_begin_masked(&w, mask, &storage);
 	result = libc_ppoll(fds, count, timeout, during);
 	waiting_poll(&w, fds, count);
-	wait_done();
+	wait_done(false);
 	return result;
 }
 
@@ -145,7 +145,7 @@ EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *
 	during = waiting_begin_masked(&w, mask, &storage);
 	result = libc___ppoll_chk(fds, count, timeout, during, fds_size);
 	waiting_poll(&w, fds, count);
-	wait_done();
+	wait_done(false);
 	return result;
 }
 
@@ -161,7 +161,7 @@ EXPORT int select(int count, fd_set *read_set, fd_set *write_set, fd_set *except
 	wait_look(&w, &set, count, read_set, write_set);
 	result = libc_select(count, read_set, write_set, except_set, timeout);
 	waiting_set(&w, set.count, set.fd, set.sends);
-	wait_done();
+	wait_done(false);
 	return result;
 }
 
@@ -179,7 +179,7 @@ EXPORT int pselect(int count, fd_set *read_set, fd_set *write_set, fd_set *excep
 	wait_look(&w, &set, count, read_set, write_set);
 	result = libc_pselect(count, read_set, write_set, except_set, timeout, during);
 	waiting_set(&w, set.count, set.fd, set.sends);
-	wait_done();
+	wait_done(false);
 	return result;
 }
 
@@ -192,7 +192,7 @@ EXPORT int epoll_wait(int fd, struct epoll_event *events, int max, int timeout)
 	waiting_begin(&w);
 	result = libc_epoll_wait(fd, events, max, timeout);
 	waiting_kind(&w, WAIT_POLL, "epoll");
-	wait_done();
+	wait_done(timeout == 0);
 	return result;
 }
 
@@ -208,7 +208,7 @@ EXPORT int epoll_pwait(int fd, struct epoll_event *events, int max, int timeout,
 	during = waiting_begin_masked(&w, mask, &storage);
 	result = libc_epoll_pwait(fd, events, max, timeout, during);
 	waiting_kind(&w, WAIT_POLL, "epoll");
-	wait_done();
+	wait_done(timeout == 0);
 	return result;
 }
 
@@ -224,7 +224,7 @@ EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int max,
 	during = waiting_begin_masked(&w, mask, &storage);
 	result = libc_epoll_pwait2(fd, events, max, timeout, during);
 	waiting_kind(&w, WAIT_POLL, "epoll");
-	wait_done();
+	wait_done(false);
 	return result;
 }
 

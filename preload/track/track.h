@@ -179,8 +179,9 @@ bool track_told_by(const void *semaphore);
 void track_takes(void);
 /* Does the calling thread serve several requests at a time? */
 bool track_in_turns(void);
-/* After a wait. Cheap on threads that serve one request at a time. */
-void track_waited(void);
+/* After a wait; only_looked: it did not wait, since it has something to do. Cheap on threads that serve one request
+ * at a time. */
+void track_waited(bool only_looked);
 
 /* The thread or the process ends: whatever it holds is let go and announced. */
 void track_thread_ends(void);

@@ -45,6 +45,8 @@ struct turn {
 	bool running;		/* else the thread waits, or nothing has happened since */
 	bool hidden;		/* answers waited behind others of their connections: work may have led to no write */
 	unsigned count;
+	bool coroutines;	/* it has some: they have sent something, or were sampled */
+	uint8_t watched;	/* so many turns were looked at since the last event, while no request was open */
 	bool goes_on;		/* it began in the middle of another one */
 	uint32_t open_most;	/* requests open in the process, the most seen in this turn */
 	uint64_t start_ns, start_cpu_ns;

@@ -114,7 +114,7 @@ static void turns_split(struct turn *turn)
 }
 
 /* A task that sends something may have answered, and go on. */
-static void turns_look_at_task(const struct turn *turn, struct turn_event *event)
+static void turns_look_at_task(struct turn *turn, struct turn_event *event)
 {
 	struct handed_task task = { 0 };
 
@@ -122,6 +122,7 @@ static void turns_look_at_task(const struct turn *turn, struct turn_event *event
 		return;
 	track_callbacks->task(&task);
 	event->coroutine = task.coroutine;
+	turn->coroutines = turn->coroutines || task.coroutine;
 }
 
 void turns_event(struct request *r, bool before, bool after, bool sent)
@@ -136,6 +137,7 @@ void turns_event(struct request *r, bool before, bool after, bool sent)
 		return;
 	}
 	turns_count_open(turn);
+	turn->watched = 0;
 	event = &turn->events[turn->count++];
 	*event = (struct turn_event){
 		.request = r, .before = before, .after = after, .sent = sent, .begins = !before && after && sent,
@@ -196,9 +198,29 @@ bool track_in_turns(void)
 	return track_self.turn != NULL;
 }
 
-void track_waited(void)
+enum { TURNS_WATCHED_MAX = 4 };
+
+/*
+ * No request is open, but the loop has something to do: tasks that go on when theirs has been answered, or were begun by it.
+ * They are to be known from before when the next one begins.
+ */
+static bool turns_watch(struct turn *turn, bool only_looked)
 {
-	if (track_self.turn && !track_self.turn->running && __atomic_load_n(&track_requests_open, __ATOMIC_RELAXED))
+	if (!only_looked)
+		turn->watched = TURNS_WATCHED_MAX;
+	if (!turn->coroutines || turn->watched == TURNS_WATCHED_MAX ||
+	    __atomic_load_n(&track_requests_alive, __ATOMIC_RELAXED) > 0)
+		return false;
+	turn->watched++;
+	return true;
+}
+
+void track_waited(bool only_looked)
+{
+	struct turn *turn = track_self.turn;
+
+	if (turn && !turn->running &&
+	    (__atomic_load_n(&track_requests_open, __ATOMIC_RELAXED) > 0 || turns_watch(turn, only_looked)))
 		turns_begin();
 }
 

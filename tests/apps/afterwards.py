@@ -1,6 +1,8 @@
 """ASGI: /first has its answer at once, and works in afterwards() then; /second works in meanwhile(). Both give
-way to the other again and again. /leaves begins a task for afterwards(), and answers while that runs; /children is like
-/second, and has two tasks that work in child()."""
+way to the other again and again. /leaves begins a task for afterwards(), and answers while that runs; /spawns answers first,
+and begins two that are waited for; /children is like /second, and has two tasks that work in child().
+
+starlette: the same, where /first has a background task of Starlette's."""
 
 import asyncio
 import time
@@ -50,3 +52,21 @@ async def application(scope, receive, send):
     await send({"type": "http.response.body", "body": b"ok\n"})
     if scope["path"] == "/first":
         await afterwards()
+    elif scope["path"] == "/spawns":
+        await asyncio.gather(afterwards(), afterwards())
+
+
+def __getattr__(name):
+    if name == "starlette":
+        from starlette.applications import Starlette
+        from starlette.background import BackgroundTask
+        from starlette.responses import PlainTextResponse
+        from starlette.routing import Route
+
+        async def page(request):
+            path = request.url.path
+            await before(path)
+            return PlainTextResponse("ok\n", background=BackgroundTask(afterwards) if path == "/first" else None)
+
+        return Starlette(routes=[Route("/{rest:path}", page)])
+    raise AttributeError(name)

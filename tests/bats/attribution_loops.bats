@@ -53,13 +53,33 @@ no_afterwards() {
 	no_afterwards /first /second "$PYTHON" -m uvicorn --loop uvloop --http h11 --no-access-log --port "$port" afterwards:application
 }
 
+no_afterwards_on_asyncio() { # FIRST SECOND [APPLICATION]
+	no_afterwards "$1" "$2" "$PYTHON" -m uvicorn --loop asyncio --http h11 --no-access-log --port "$port" \
+		"afterwards:${3:-application}"
+}
+
+children_work() {
+	facts -s "$profiles"/GET.children.* |
+		jq -e '[.stacks[] | select(any(.frames[]; .name == "child")) | .values[0]] | add // 0 | ., . > 10'
+}
+
 @test "uvicorn on asyncio: what a coroutine does when it has answered is not the next request's" {
-	no_afterwards /first /second "$PYTHON" -m uvicorn --loop asyncio --http h11 --no-access-log --port "$port" afterwards:application
+	no_afterwards_on_asyncio /first /second
+}
+
+@test "uvicorn on asyncio: starlette's background tasks are not the next request's" {
+	no_afterwards_on_asyncio /first /children starlette
+	children_work
 }
 
 @test "uvicorn on asyncio: a task that outlives its request is not the next one's" {
-	no_afterwards /leaves /children "$PYTHON" -m uvicorn --loop asyncio --http h11 --no-access-log --port "$port" afterwards:application
-	facts -s "$profiles"/GET.children.* | jq -e '[.stacks[] | select(any(.frames[]; .name == "child")) | .values[0]] | add // 0 | ., . > 10'
+	no_afterwards_on_asyncio /leaves /children
+	children_work
+}
+
+@test "uvicorn on asyncio: tasks that begin when their request has been answered are not the next one's" {
+	no_afterwards_on_asyncio /spawns /children
+	children_work
 }
 
 @test "hypercorn: what a coroutine does when it has answered is not the next request's" {

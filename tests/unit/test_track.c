@@ -523,18 +523,25 @@ static void an_event_loops_turn_does_not_mix_up_upstreams(void)
 
 /* ---- event loops ---- */
 
-static unsigned events_of_several, turns_hidden;
+static unsigned events_of_several, turns_hidden, turns_begun;
+static uint64_t running_task; /* its coroutine has the same number */
 static void turn_begins(struct turn *turn)
 {
 	(void)turn;
+	turns_begun++;
 }
 static void turn_event(struct turn_event *event)
 {
 	events_of_several += event->several;
+	event->task = running_task;
 }
 static uint64_t turn_task(void)
 {
-	return 0;
+	return running_task;
+}
+static void whole_task(struct handed_task *task)
+{
+	*task = (struct handed_task){ .task = running_task, .coroutine = running_task };
 }
 static void turn_ends(struct turn *turn, bool waits, bool idle)
 {
@@ -552,7 +559,8 @@ static void start_with_turns(bool on)
 	with.turn_event = turn_event;
 	with.turn_task = turn_task;
 	with.turn_ends = turn_ends;
-	events_of_several = turns_hidden = 0;
+	with.task = whole_task;
+	events_of_several = turns_hidden = turns_begun = 0;
 	track_start(on ? &with : &callbacks);
 }
 
@@ -591,14 +599,14 @@ static void on_another_thread(void *(*work)(void *), void *argument)
 	CHECK(pthread_join(thread, NULL) == 0);
 }
 
-static void pipelined_requests_make_a_thread_that_polls_a_loop(void)
+static void on_a_loop(void *(*work)(void *))
 {
 	int epoll = epoll_create1(0);
 
 	start_with_turns(true);
 	connect_pair();
 	track_epoll_added(epoll, listener);
-	on_another_thread(pipelined_on_a_loop, &epoll);
+	on_another_thread(work, &epoll);
 	close_server();
 	close_all();
 	track_closed(track_closing(epoll));
@@ -626,17 +634,57 @@ static void *accepts_meanwhile(void *epoll)
 
 static void who_looks_for_connections_in_the_middle_of_a_request_is_a_loop(void)
 {
-	int epoll = epoll_create1(0);
+	on_a_loop(accepts_meanwhile);
+}
 
-	start_with_turns(true);
-	connect_pair();
-	track_epoll_added(epoll, listener);
-	on_another_thread(accepts_meanwhile, &epoll);
-	close_server();
-	close_all();
-	track_closed(track_closing(epoll));
-	close(epoll);
-	start_with_turns(false);
+static void pipelined_requests_make_a_thread_that_polls_a_loop(void)
+{
+	on_a_loop(pipelined_on_a_loop);
+}
+
+/* How many turns begin in so many rounds of the loop? */
+static unsigned rounds(int epoll, unsigned count, bool only_looks)
+{
+	unsigned before = turns_begun;
+
+	for (unsigned i = 0; i < count; i++) {
+		track_wait_epoll(epoll);
+		track_waited(only_looks);
+	}
+	return turns_begun - before;
+}
+
+static void answered_by(uint64_t task, int epoll)
+{
+	running_task = 0;
+	in("GET /a HTTP/1.1\r\n\r\n");
+	CHECK_INT(rounds(epoll, 1, true), 1);
+	running_task = task;
+	out(RESPONSE);
+	running_task = 0;
+}
+
+static void *goes_on_when_it_has_answered(void *argument)
+{
+	int epoll = *(int *)argument;
+
+	CHECK_INT(rounds(epoll, 1, false), 0);
+	answered_by(0, epoll);
+	CHECK_INT(rounds(epoll, 10, true), 0); /* has no tasks */
+	answered_by(7, epoll);
+	CHECK_INT(rounds(epoll, 10, true), 4);
+	answered_by(7, epoll);
+	CHECK_INT(rounds(epoll, 1, true), 1);
+	CHECK_INT(rounds(epoll, 1, false), 0);
+	CHECK_INT(rounds(epoll, 10, true), 0);
+	track_wait_epoll(epoll);
+	track_thread_ends();
+	return NULL;
+}
+
+static void a_loops_tasks_are_looked_at_for_a_moment_after_the_last_answer(void)
+{
+	on_a_loop(goes_on_when_it_has_answered);
 }
 
 static void *pipelined_on_a_thread(void *unused)
@@ -1272,6 +1320,7 @@ int main(void)
 		TAP_TEST(an_event_loops_turn_does_not_mix_up_upstreams),
 		TAP_TEST(pipelined_requests_make_a_thread_that_polls_a_loop),
 		TAP_TEST(who_looks_for_connections_in_the_middle_of_a_request_is_a_loop),
+		TAP_TEST(a_loops_tasks_are_looked_at_for_a_moment_after_the_last_answer),
 		TAP_TEST(pipelined_requests_are_one_thread_s_work_in_their_order),
 		TAP_TEST(who_sleeps_in_a_lock_does_not_keep_a_request),
 		TAP_TEST(what_a_pools_thread_writes_tells_whose_work_that_was),
