@@ -216,6 +216,25 @@ static void without_a_queue_nothing_is_written_beyond_the_limit(void)
 	CHECK_INT(shared->files, 5);
 }
 
+/* By a process that has not come far, or was killed there. */
+static void while_others_count_new_ones_alone_are_not_too_many(void)
+{
+	struct timespec now;
+
+	count(true);
+	start(5, 0);
+	clock_gettime(CLOCK_REALTIME, &now);
+	shared->state = CONTROL_COUNTING;
+	shared->counting_ns = (uint64_t)now.tv_sec * 1000000000u;
+	for (int i = 0; i < 5; i++)
+		CHECK_INT(write_one(1), 0);
+	CHECK_INT(write_one(1), -EDQUOT);
+	CHECK_INT(count(false), 5);
+	shared->state = CONTROL_COUNTED;
+	CHECK_INT(write_one(1), 0);
+	CHECK_INT(count(false), 5);
+}
+
 static void eight_processes_keep_within_one_percent(void)
 {
 	count(true);
@@ -297,6 +316,7 @@ int main(void)
 		TAP_TEST(temporary_files_of_the_killed_are_removed),
 		TAP_TEST(files_that_somebody_removed_are_no_trouble),
 		TAP_TEST(without_a_queue_nothing_is_written_beyond_the_limit),
+		TAP_TEST(while_others_count_new_ones_alone_are_not_too_many),
 		TAP_TEST(eight_processes_keep_within_one_percent),
 		TAP_TEST(a_writer_that_was_killed_holds_nobody_up),
 		TAP_TEST(a_queue_longer_than_can_be_is_cut_in_one_step),
