@@ -22,9 +22,41 @@ static bool lock_waits(int tried)
 	return tried == EBUSY;
 }
 
+/* ---- sleeping for long ---- */
+
+/* The calling thread is going to sleep. */
+static bool lock_sleeps(void)
+{
+	if (!waiting_wanted() || !track_parks() || !hook_enter())
+		return false;
+	track_park();
+	hook_leave();
+	return true;
+}
+
+/* A lock that one of a pool's threads holds while it waits for work is slept in by the others. */
+static bool lock_sleeps_done(void)
+{
+	return track_done() && lock_sleeps();
+}
+
+static void lock_woken(void)
+{
+	int saved = errno;
+
+	if (hook_enter()) {
+		track_woken();
+		hook_leave();
+	}
+	errno = saved;
+}
+
+/* ---- mutexes and their kin ---- */
+
 EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
 	struct wait w;
+	bool parked;
 	int result;
 
 	if (!waiting_wanted())
@@ -33,7 +65,10 @@ EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
 	if (!lock_waits(result))
 		return result;
 	waiting_begin(&w);
+	parked = lock_sleeps_done();
 	result = libc_pthread_mutex_lock(mutex);
+	if (parked)
+		lock_woken();
 	waiting_kind(&w, WAIT_LOCK, "mutex");
 	return result;
 }
@@ -93,28 +128,7 @@ EXPORT int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
 	return result;
 }
 
-/* ---- sleeping for long ---- */
-
-/* The calling thread is going to sleep. */
-static bool lock_sleeps(void)
-{
-	if (!waiting_wanted() || !track_parks() || !hook_enter())
-		return false;
-	track_park();
-	hook_leave();
-	return true;
-}
-
-static void lock_woken(void)
-{
-	int saved = errno;
-
-	if (hook_enter()) {
-		track_woken();
-		hook_leave();
-	}
-	errno = saved;
-}
+/* ---- waking up to another's work ---- */
 
 /* What the thread does now may be for another request than before. */
 static bool lock_in_pool(void)

@@ -130,6 +130,8 @@ void current_quiet(void)
 
 bool track_parks(void)
 {
+	if (track_self.turn)
+		return track_self.turn->running && track_self.turn->count > 0 && !track_self.turn->asleep;
 	return track_self.current && !track_self.parked && track_callbacks->parked;
 }
 
@@ -137,6 +139,10 @@ void track_park(void)
 {
 	struct request *r = track_self.current;
 
+	if (track_self.turn) {
+		turns_sleep();
+		return;
+	}
 	track_self.blocked = true;
 	if (!track_self.stray)
 		track_callbacks->parked(r);
@@ -146,5 +152,8 @@ void track_park(void)
 
 void track_woken(void)
 {
-	current_unpark();
+	if (track_self.turn)
+		turns_woken();
+	else
+		current_unpark();
 }

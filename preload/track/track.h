@@ -157,10 +157,12 @@ void track_epoll_added(int epoll_fd, int fd);
 void track_epoll_changed(int fd);
 /*
  * The calling thread is about to sleep until a semaphore or a condition wakes it, and has been woken:
- * a thread of a pool may sleep so when its request has long been another's work, and must not keep
- * it from being finished. track_parks: is there anything to do? Else neither is to be called.
+ * a thread of a pool may sleep so when its request has long been another's work, or, taken for an event loop, when it has
+ * answered several, and must not keep them from being finished. track_parks: is there anything to do? Else neither is to be called.
  */
 bool track_parks(void);
+/* Is it an event loop's thread, or taken for one, that has done all that it has seen of the requests of this turn? */
+bool track_done(void);
 void track_park(void);
 void track_woken(void);
 /* Is the process one in which pools of threads take requests over? Then after what woke the thread has been told of: */

@@ -43,6 +43,7 @@ struct turn {
 	uint32_t outside;	/* others that were between a read and a write of the same request's */
 	bool serial;		/* of a connection's requests, the next one is begun when the last has been answered */
 	bool running;		/* else the thread waits, or nothing has happened since */
+	bool asleep;		/* in a lock: the events have no holds on their requests, only references */
 	bool hidden;		/* answers waited behind others of their connections: work may have led to no write */
 	unsigned count;
 	bool coroutines;	/* it has some: they have sent something, or were sampled */

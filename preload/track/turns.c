@@ -83,10 +83,112 @@ static void turns_settle(struct turn *turn, bool waits)
 	turn->n_handed_before = turn->n_handed;
 }
 
+/* With the one event there is, from which it is known whose work comes next. */
+static void turns_go_on(struct turn *turn)
+{
+	struct turn_event *last = &turn->events[0];
+
+	turns_begin();
+	last->at_ns = turn->start_ns;
+	last->cpu_ns = turn->start_cpu_ns;
+	last->before = false;
+	last->call_ns = 0;
+}
+
+static bool turns_has_ended(const struct turn *turn)
+{
+	for (unsigned i = 0; i < turn->count; i++)
+		if (__atomic_load_n(&turn->events[i].request->state, __ATOMIC_ACQUIRE) == REQUEST_ENDED)
+			return true;
+	return false;
+}
+
+bool track_done(void)
+{
+	const struct turn *turn = track_self.turn;
+
+	if (!turn || !turn->running || turn->asleep)
+		return false;
+	for (unsigned i = 0; i < turn->count; i++)
+		if (__atomic_load_n(&turn->events[i].request->state, __ATOMIC_ACQUIRE) != REQUEST_ENDED)
+			return false;
+	return turn->count > 0;
+}
+
+/* Settled so far. Who has not been answered yet, and was seen last, may be who goes on after the sleep. */
+static void turns_sleep_apart(struct turn *turn)
+{
+	struct turn_event last = { .request = NULL };
+
+	turns_settle(turn, false);
+	for (unsigned i = turn->count; i-- > 0 && !last.request;)
+		if (__atomic_load_n(&turn->events[i].request->state, __ATOMIC_ACQUIRE) == REQUEST_OPEN)
+			last = turn->events[i];
+	if (last.request)
+		request_ref(last.request);
+	turns_drop(turn, turn->count);
+	if (!last.request)
+		return;
+	turn->events[0] = last;
+	turn->count = 1;
+	turn->asleep = true;
+}
+
+void turns_sleep(void)
+{
+	struct turn *turn = track_self.turn;
+
+	if (turns_has_ended(turn)) {
+		turns_sleep_apart(turn);
+		return;
+	}
+	turn->asleep = true;
+	for (unsigned i = 0; i < turn->count; i++)
+		holds_drop(turn->events[i].request);
+}
+
+/* All of them, or none is left: without the event of a request that others have finished, work would seem to be that of
+ * those beside it. */
+static void turns_take_again(struct turn *turn)
+{
+	unsigned n = 0;
+
+	turn->asleep = false;
+	while (n < turn->count && holds_take(turn->events[n].request))
+		n++;
+	if (n == turn->count)
+		return;
+	for (unsigned i = 0; i < turn->count; i++) {
+		if (i < n)
+			holds_drop(turn->events[i].request);
+		request_unref(turn->events[i].request);
+	}
+	turn->count = 0;
+	turn->hidden = true;
+}
+
+void turns_woken(void)
+{
+	struct turn *turn = track_self.turn;
+
+	if (turn->asleep)
+		turns_take_again(turn);
+	if (turn->running)
+		return;
+	turn->goes_on = true;
+	if (turn->count > 0)
+		turns_go_on(turn);
+	else
+		track_waited(false);
+	turn->goes_on = false;
+}
+
 void turns_end(void)
 {
 	struct turn *turn = track_self.turn;
 
+	if (turn->asleep)
+		turns_woken();
 	if (!turn->running)
 		return;
 	turns_settle(turn, true);
@@ -103,14 +205,10 @@ static void turns_split(struct turn *turn)
 
 	turns_settle(turn, false);
 	turns_drop(turn, turn->count - 1);
-	turn->goes_on = true;
-	turns_begin();
-	turn->goes_on = false;
-	last.at_ns = turn->start_ns;
-	last.cpu_ns = turn->start_cpu_ns;
-	last.before = false;
-	last.call_ns = 0;
 	turn->events[turn->count++] = last;
+	turn->goes_on = true;
+	turns_go_on(turn);
+	turn->goes_on = false;
 }
 
 /* A task that sends something may have answered, and go on. */
@@ -130,6 +228,8 @@ void turns_event(struct request *r, bool before, bool after, bool sent)
 	struct turn *turn = track_self.turn;
 	struct turn_event *event;
 
+	if (turn->asleep)
+		turns_woken();
 	if (!turn->running)
 		turns_begin();
 	if (!__atomic_load_n(&r->begun, __ATOMIC_ACQUIRE) || !holds_take(r)) {

@@ -21,6 +21,12 @@ void turns_look_for_pipeline(void);
 void turns_begin(void);
 /* The thread goes to wait for new work. */
 void turns_end(void);
+/*
+ * In the middle of a turn the thread goes to sleep until another one wakes it, which may take as long as a pool's
+ * threads have nothing to do: nothing is kept from being finished by it meanwhile. The turn goes on afterwards.
+ */
+void turns_sleep(void);
+void turns_woken(void);
 /* Something was read or written for r. Takes over one reference. */
 void turns_event(struct request *r, bool before, bool after, bool sent);
 

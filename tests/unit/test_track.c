@@ -637,6 +637,69 @@ static void who_looks_for_connections_in_the_middle_of_a_request_is_a_loop(void)
 	on_a_loop(accepts_meanwhile);
 }
 
+static void *answers(void *unused)
+{
+	out(RESPONSE);
+	track_thread_ends();
+	return unused;
+}
+
+/* A pool's thread that was taken for a loop waits in a condition when it has nothing to do. */
+static void *sleeps_in_a_turn(void *epoll)
+{
+	in("GET /a HTTP/1.1\r\n\r\n");
+	track_wait_epoll(*(int *)epoll);
+	CHECK(track_in_turns());
+	out(RESPONSE);
+	CHECK(strstr(happened, "finished /a; ") == NULL);
+	CHECK(track_parks() && track_done());
+	track_park();
+	CHECK(strstr(happened, "finished /a; ") != NULL);
+	CHECK(!track_parks());
+	track_woken();
+
+	/* Another has begun: that one goes on. */
+	in("GET /b HTTP/1.1\r\n\r\n");
+	out(RESPONSE);
+	in("GET /c HTTP/1.1\r\n\r\n");
+	CHECK(track_parks() && !track_done());
+	track_park();
+	CHECK(strstr(happened, "finished /b; ") != NULL);
+	track_woken();
+	CHECK(track_parks());
+	out(RESPONSE);
+	CHECK(strstr(happened, "finished /c; ") == NULL);
+	track_park();
+	CHECK(strstr(happened, "finished /c; ") != NULL);
+	track_woken();
+
+	in("GET /d HTTP/1.1\r\n\r\n");
+	track_park();
+	on_another_thread(answers, NULL);
+	CHECK(strstr(happened, "finished /d; ") != NULL);
+	track_woken();
+
+	in("GET /e HTTP/1.1\r\n\r\n");
+	track_park();
+	track_woken();
+	out(RESPONSE);
+	CHECK(strstr(happened, "finished /e; ") == NULL);
+	track_wait_epoll(*(int *)epoll);
+	CHECK(strstr(happened, "finished /e; ") != NULL);
+
+	/* A thread that ends in such a sleep. */
+	in("GET /f HTTP/1.1\r\n\r\n");
+	track_park();
+	track_thread_ends();
+	return NULL;
+}
+
+static void a_loop_that_sleeps_in_a_lock_keeps_no_request_from_being_finished(void)
+{
+	on_a_loop(sleeps_in_a_turn);
+	CHECK(strstr(happened, "finished /f; ") != NULL);
+}
+
 static void pipelined_requests_make_a_thread_that_polls_a_loop(void)
 {
 	on_a_loop(pipelined_on_a_loop);
@@ -1319,6 +1382,7 @@ int main(void)
 		TAP_TEST(a_front_ends_uwsgi_packet_makes_a_proxy_whatever_its_path),
 		TAP_TEST(an_event_loops_turn_does_not_mix_up_upstreams),
 		TAP_TEST(pipelined_requests_make_a_thread_that_polls_a_loop),
+		TAP_TEST(a_loop_that_sleeps_in_a_lock_keeps_no_request_from_being_finished),
 		TAP_TEST(who_looks_for_connections_in_the_middle_of_a_request_is_a_loop),
 		TAP_TEST(a_loops_tasks_are_looked_at_for_a_moment_after_the_last_answer),
 		TAP_TEST(pipelined_requests_are_one_thread_s_work_in_their_order),
