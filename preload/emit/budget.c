@@ -177,16 +177,9 @@ static int budget_make_room(struct budget *b, const uint64_t *count, const uint6
 
 		if (!most || budget_load(count) <= most)
 			break;
-		/* What is there is still being counted, and is to go first; but new ones alone are too many already. */
-		if (__atomic_load_n(&b->shared->state, __ATOMIC_ACQUIRE) != CONTROL_COUNTED) {
-			result = -EDQUOT;
-			break;
-		}
-		if (fd < 0 && budget_open_queue(b, &fd) < 0) {
-			result = -EDQUOT;
-			break;
-		}
-		if (!budget_evict(b, fd)) {
+		/* Until what is there has been counted nothing is removed, since that is to go first: new ones alone are too many. */
+		if (__atomic_load_n(&b->shared->state, __ATOMIC_ACQUIRE) != CONTROL_COUNTED ||
+		    (fd < 0 && budget_open_queue(b, &fd) < 0) || !budget_evict(b, fd)) {
 			result = -EDQUOT;
 			break;
 		}
