@@ -62,8 +62,7 @@ bool keeping_unwanted(struct request *r)
 {
 	if (__atomic_load_n(&r->unwanted, __ATOMIC_RELAXED))
 		return true;
-	if (__atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != REQUEST_ENDED ||
-	    !kept_by_none(&control_wishes()->keep, r))
+	if (!request_has_ended(r) || !kept_by_none(&control_wishes()->keep, r))
 		return false;
 	__atomic_store_n(&r->unwanted, true, __ATOMIC_RELAXED);
 	return true;

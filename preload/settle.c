@@ -16,17 +16,11 @@ struct owner {
 	uint32_t samples;
 };
 
-static uint64_t settle_end(const struct request *r)
-{
-	return __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) == REQUEST_ENDED ? r->end_ns
-									     : UINT64_MAX;
-}
-
 /* Time that the thread worked for a request, and what of it on the CPU. What follows its end is not its own. */
 static void settle_give_time(const struct settling *s, struct request *r, uint64_t from_ns,
 			   uint64_t cpu_ns, uint64_t wall_ns)
 {
-	if (!r->profiled || from_ns >= settle_end(r))
+	if (!r->profiled || from_ns >= request_end_ns(r))
 		return;
 	work_note(r, s->thread);
 	__atomic_fetch_add(&r->cpu_ns, cpu_ns, __ATOMIC_RELAXED);

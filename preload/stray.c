@@ -102,8 +102,7 @@ static bool stray_counts(const struct parcel *p, uint64_t at_ns)
 		return false;
 	if (!r)
 		return true;
-	return r->profiled && at_ns >= r->start_ns &&
-	       (__atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != REQUEST_ENDED || at_ns < r->end_ns);
+	return r->profiled && at_ns >= r->start_ns && at_ns < request_end_ns(r);
 }
 
 static struct held_to stray_parcel_to(struct parcel *p)

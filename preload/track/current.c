@@ -84,7 +84,7 @@ void current_take_up(struct request *r, bool begins)
 	if (track_self.current == r)
 		current_tell_head(r);
 	if (track_self.current == r || !__atomic_load_n(&r->begun, __ATOMIC_ACQUIRE) ||
-	    __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != REQUEST_OPEN || !holds_take(r)) {
+	    !request_is_open(r) || !holds_take(r)) {
 		request_unref(r);
 		return;
 	}
@@ -112,8 +112,7 @@ void current_take_up(struct request *r, bool begins)
 void current_notice_ended(void)
 {
 	current_unpark();
-	if (track_self.current &&
-	    __atomic_load_n(&track_self.current->state, __ATOMIC_ACQUIRE) == REQUEST_ENDED) {
+	if (track_self.current && request_has_ended(track_self.current)) {
 		current_put_down();
 		strays_begin(false);
 	}

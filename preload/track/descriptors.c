@@ -85,14 +85,9 @@ void track_epoll_changed(int fd)
 
 void track_shutdown_write(int fd)
 {
-	slot_value value = slots_get(fd);
 	struct connection_events events = { 0 };
-	struct connection *c;
+	struct connection *c = track_callbacks ? endpoints_lock_connection(fd) : NULL;
 
-	if (!track_callbacks || value < SLOT_POINTER_MIN ||
-	    ((struct endpoint *)value)->kind != ENDPOINT_CONNECTION)
-		return;
-	c = (struct connection *)endpoints_lock(fd, value);
 	if (!c)
 		return;
 	connection_over(c, false, monotonic_ns(), &events);

@@ -4,11 +4,6 @@
 
 #include "preload/track/connection.h"
 
-static bool elder_open(const struct elder *e)
-{
-	return __atomic_load_n(&e->request->state, __ATOMIC_ACQUIRE) == REQUEST_OPEN;
-}
-
 static struct elder *elder_of(struct elders *elders, uint64_t task)
 {
 	for (unsigned i = 0; task && i < ELDERS_MAX; i++)
@@ -100,7 +95,7 @@ void elders_forget(struct elders *elders)
 /* Has it answered another request, and cannot have gone on with this one of the same connection? */
 static bool elder_has_answered(const struct elder *e, const struct request *r)
 {
-	return e->request && !elder_open(e) && !(e->serves && elder_same_connection(e, r));
+	return e->request && !request_is_open(e->request) && !(e->serves && elder_same_connection(e, r));
 }
 
 /* Is somebody at work beside it, whose tasks may have begun others? */
@@ -121,7 +116,7 @@ bool elders_allow(const struct elders *elders, uint64_t task, const struct reque
 
 	if (!e)
 		return !elders_beside(elders, r);
-	if (e->request && elder_open(e))
+	if (request_is_open(e->request))
 		return e->request == r;
 	if (e->request)
 		return !elder_has_answered(e, r);
@@ -132,5 +127,5 @@ bool elders_may_tell(const struct elders *elders, uint64_t task)
 {
 	const struct elder *e = elders_find(elders, task);
 
-	return !e || !e->request || elder_open(e) || e->followed || e->serves;
+	return !e || !e->request || request_is_open(e->request) || e->followed || e->serves;
 }

@@ -29,6 +29,15 @@ struct endpoint *endpoints_lock(int fd, slot_value value)
 	return NULL;
 }
 
+struct connection *endpoints_lock_connection(int fd)
+{
+	slot_value value = slots_get(fd);
+
+	if (value < SLOT_POINTER_MIN || ((struct endpoint *)value)->kind != ENDPOINT_CONNECTION)
+		return NULL;
+	return (struct connection *)endpoints_lock(fd, value);
+}
+
 static void endpoints_end_connection(struct connection *c)
 {
 	struct connection_events events;

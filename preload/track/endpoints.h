@@ -11,6 +11,8 @@
 
 /* Locked; NULL: fd stands for something else by now. */
 struct endpoint *endpoints_lock(int fd, slot_value value);
+/* Locked; NULL: fd stands for no client's connection. */
+struct connection *endpoints_lock_connection(int fd);
 void endpoints_unref(struct endpoint *e);
 /* Gives fd's slot a new meaning; what it stood for before ends here (a close that we did not see). */
 void endpoints_reset(int fd, slot_value value);

@@ -17,7 +17,7 @@
 
 static bool io_over(const struct request *r)
 {
-	return !r || __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) == REQUEST_ENDED;
+	return !r || request_has_ended(r);
 }
 
 static void io_outbound(int fd, slot_value value, const void *bytes, size_t len, bool sent)
@@ -50,7 +50,7 @@ static void io_outbound(int fd, slot_value value, const void *bytes, size_t len,
 		turns_passed_on(tells == OUTBOUND_RELAYS ? r : NULL);
 	if (!r)
 		return;
-	if (tells == OUTBOUND_RELAYS && __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) == REQUEST_OPEN) {
+	if (tells == OUTBOUND_RELAYS && request_is_open(r)) {
 		endpoints_address(SYS_getsockname, fd, &r->upstream);
 		r->role = REQUEST_PROXY;
 	}
@@ -78,13 +78,9 @@ enum track_side track_side(int fd)
 
 const struct connection *track_connection(int fd, struct request **open)
 {
-	slot_value value = slots_get(fd);
-	struct connection *c;
+	struct connection *c = endpoints_lock_connection(fd);
 
 	*open = NULL;
-	if (value < SLOT_POINTER_MIN || ((struct endpoint *)value)->kind != ENDPOINT_CONNECTION)
-		return NULL;
-	c = (struct connection *)endpoints_lock(fd, value);
 	if (!c)
 		return NULL;
 	if (!c->streams && c->first && !connection_several(c) && c->first->in.any.stage != WIRE_HEAD) {

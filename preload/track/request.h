@@ -114,4 +114,21 @@ static inline const struct wire_facts *request_facts(const struct request *r)
 	return &r->in.any.facts;
 }
 
+/* NULL is not. Queued ones and ended ones are not either. */
+static inline bool request_is_open(const struct request *r)
+{
+	return r && __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) == REQUEST_OPEN;
+}
+
+static inline bool request_has_ended(const struct request *r)
+{
+	return __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) == REQUEST_ENDED;
+}
+
+/* When it ended; UINT64_MAX: it has not yet. */
+static inline uint64_t request_end_ns(const struct request *r)
+{
+	return request_has_ended(r) ? r->end_ns : UINT64_MAX;
+}
+
 #endif

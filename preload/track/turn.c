@@ -4,11 +4,6 @@
 
 #include "preload/track/connection.h"
 
-static bool turn_open(const struct request *r)
-{
-	return r && __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) == REQUEST_OPEN;
-}
-
 /*
  * Nobody's work is for a request that had not begun, or that still lay in the kernel. Once it has ended, it is
  * its tail.
@@ -54,7 +49,7 @@ static struct request *turn_remembered(const struct turn *turn, uint64_t task)
 {
 	const struct turn_task *t = &turn->tasks[task % TURN_TASKS_MAX];
 
-	return task && t->task == task && turn_open(t->request) ? t->request : NULL;
+	return task && t->task == task && request_is_open(t->request) ? t->request : NULL;
 }
 
 /*
@@ -86,19 +81,14 @@ static const struct turn_event *turn_next_there(const struct turn *turn, const s
 	return NULL;
 }
 
-/* It had answered: the connection's next request begins later. */
-static bool turn_had_answered(const struct turn *turn, const struct turn_work *work, unsigned until)
+/* next: what happens next on its connection. It had answered: the connection's next request begins later. */
+static bool turn_had_answered(const struct turn_work *work, const struct turn_event *next)
 {
-	const struct turn_event *next = turn_next_there(turn, work, until);
-
 	return work->past || (next && !next->before);
 }
 
-static struct turn_answer turn_whose_connection(const struct turn *turn, const struct turn_work *work,
-						unsigned until)
+static struct turn_answer turn_whose_connection(const struct turn_work *work, const struct turn_event *next)
 {
-	const struct turn_event *next = turn_next_there(turn, work, until);
-
 	return turn_answer(next ? next->request : work->open, work->at_ns, TURN_INFERRED);
 }
 
@@ -226,14 +216,15 @@ static struct turn_answer turn_whose_alone(const struct turn *turn, uint64_t at_
 struct turn_answer turn_whose(const struct turn *turn, const struct turn_work *work)
 {
 	unsigned until = turn_events_until(turn, work->at_ns);
+	const struct turn_event *there = turn_next_there(turn, work, until);
 	struct turn_answer answer = { NULL, TURN_NOBODY };
 
-	if (turn_had_answered(turn, work, until))
+	if (turn_had_answered(work, there))
 		return answer;
 	if (work->inside)
 		answer = turn_whose_callback(turn, work, until);
 	if (!answer.request)
-		answer = turn_whose_connection(turn, work, until);
+		answer = turn_whose_connection(work, there);
 	if (!answer.request && work->task && work->task != turn->loop_task)
 		answer = turn_whose_task(turn, work, until);
 	else if (!answer.request)
@@ -275,7 +266,7 @@ struct request *turn_next_open(const struct turn *turn, unsigned *at)
 		unsigned i = (*at)++;
 		struct request *r = i < turn->count ? turn->events[i].request : turn->open[i - turn->count];
 
-		if (turn_open(r))
+		if (request_is_open(r))
 			return r;
 	}
 	return NULL;
@@ -293,7 +284,7 @@ struct request *turn_working_for(const struct turn *turn, uint64_t task)
 		   turn_owed(turn, turn->count, NULL) == turn->events[turn->count - 1].begins) {
 		previous = &turn->events[turn->count - 1];
 	}
-	return previous && turn_open(previous->request) ? previous->request : NULL;
+	return previous && request_is_open(previous->request) ? previous->request : NULL;
 }
 
 static void turn_keep(struct request **kept, struct request *r)
@@ -313,7 +304,7 @@ static void turn_keep_open(struct turn *turn, struct request *r)
 	for (unsigned i = 0; i < TURN_OPEN_MAX; i++) {
 		if (turn->open[i] == r)
 			return;
-		if (!turn_open(turn->open[i]))
+		if (!request_is_open(turn->open[i]))
 			room = &turn->open[i];
 	}
 	if (room)
@@ -323,7 +314,7 @@ static void turn_keep_open(struct turn *turn, struct request *r)
 void turn_remember(struct turn *turn)
 {
 	for (unsigned i = 0; i < TURN_OPEN_MAX; i++)
-		if (!turn_open(turn->open[i]))
+		if (!request_is_open(turn->open[i]))
 			turn_keep(&turn->open[i], NULL);
 	for (unsigned i = 0; i < turn->count; i++) {
 		const struct turn_event *event = &turn->events[i];
@@ -333,14 +324,14 @@ void turn_remember(struct turn *turn)
 		elders_did(&turn->elders, event->task, event->coroutine, event->at_ns, event->request);
 		elders_follow(&turn->elders, event->request);
 		if (!event->task || event->task == turn->loop_task) {
-			if (turn_open(event->request))
+			if (request_is_open(event->request))
 				turn_keep_open(turn, event->request);
 			continue;
 		}
 		t->task = event->task;
 		turn_keep(&t->request, event->after ? event->request : NULL);
 	}
-	if (!turn_open(turn->last))
+	if (!request_is_open(turn->last))
 		turn_keep(&turn->last, NULL);
 }
 

@@ -83,36 +83,39 @@ static void turns_settle(struct turn *turn, bool waits)
 	turn->n_handed_before = turn->n_handed;
 }
 
-/* With the one event there is, from which it is known whose work comes next. */
+/* In the middle of a turn, with the one event there may be, from which it is known whose work comes next. */
 static void turns_go_on(struct turn *turn)
 {
 	struct turn_event *last = &turn->events[0];
 
-	turns_begin();
-	last->at_ns = turn->start_ns;
-	last->cpu_ns = turn->start_cpu_ns;
-	last->before = false;
-	last->call_ns = 0;
+	turn->goes_on = true;
+	if (turn->count > 0) {
+		turns_begin();
+		last->at_ns = turn->start_ns;
+		last->cpu_ns = turn->start_cpu_ns;
+		last->before = false;
+		last->call_ns = 0;
+	} else {
+		track_waited(false);
+	}
+	turn->goes_on = false;
 }
 
-static bool turns_has_ended(const struct turn *turn)
+/* How many events are about requests that have ended? */
+static unsigned turns_count_ended(const struct turn *turn)
 {
+	unsigned n = 0;
+
 	for (unsigned i = 0; i < turn->count; i++)
-		if (__atomic_load_n(&turn->events[i].request->state, __ATOMIC_ACQUIRE) == REQUEST_ENDED)
-			return true;
-	return false;
+		n += request_has_ended(turn->events[i].request);
+	return n;
 }
 
 bool track_done(void)
 {
 	const struct turn *turn = track_self.turn;
 
-	if (!turn || !turn->running || turn->asleep)
-		return false;
-	for (unsigned i = 0; i < turn->count; i++)
-		if (__atomic_load_n(&turn->events[i].request->state, __ATOMIC_ACQUIRE) != REQUEST_ENDED)
-			return false;
-	return turn->count > 0;
+	return turn && turn->running && !turn->asleep && turn->count > 0 && turns_count_ended(turn) == turn->count;
 }
 
 /* Settled so far. Who has not been answered yet, and was seen last, may be who goes on after the sleep. */
@@ -122,7 +125,7 @@ static void turns_sleep_apart(struct turn *turn)
 
 	turns_settle(turn, false);
 	for (unsigned i = turn->count; i-- > 0 && !last.request;)
-		if (__atomic_load_n(&turn->events[i].request->state, __ATOMIC_ACQUIRE) == REQUEST_OPEN)
+		if (request_is_open(turn->events[i].request))
 			last = turn->events[i];
 	if (last.request)
 		request_ref(last.request);
@@ -138,7 +141,7 @@ void turns_sleep(void)
 {
 	struct turn *turn = track_self.turn;
 
-	if (turns_has_ended(turn)) {
+	if (turns_count_ended(turn) > 0) {
 		turns_sleep_apart(turn);
 		return;
 	}
@@ -173,14 +176,8 @@ void turns_woken(void)
 
 	if (turn->asleep)
 		turns_take_again(turn);
-	if (turn->running)
-		return;
-	turn->goes_on = true;
-	if (turn->count > 0)
+	if (!turn->running)
 		turns_go_on(turn);
-	else
-		track_waited(false);
-	turn->goes_on = false;
 }
 
 void turns_end(void)
@@ -206,9 +203,7 @@ static void turns_split(struct turn *turn)
 	turns_settle(turn, false);
 	turns_drop(turn, turn->count - 1);
 	turn->events[turn->count++] = last;
-	turn->goes_on = true;
 	turns_go_on(turn);
-	turn->goes_on = false;
 }
 
 /* A task that sends something may have answered, and go on. */
@@ -267,7 +262,7 @@ static bool turns_take(void)
 bool turns_look_for_loop(bool waits)
 {
 	if (track_self.turn || !track_self.current || (!waits && (track_self.blocked || !track_self.polls)) ||
-	    __atomic_load_n(&track_self.current->state, __ATOMIC_ACQUIRE) != REQUEST_OPEN)
+	    !request_is_open(track_self.current))
 		return false;
 	return turns_take();
 }
