@@ -207,15 +207,24 @@ static inline void alarm_handler(int number)
 	errno = saved;
 }
 
+static inline void alarm_in_us(int us)
+{
+	struct itimerval timer = { .it_value.tv_usec = us };
+
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static inline void alarm_arm(const struct sigaction *action)
+{
+	sigaction(SIGALRM, action, NULL);
+	alarms = 0;
+	alarm_in_us(20000);
+}
+
 /* SIGALRM after 20 ms, once. */
 static inline void alarm_soon(int flags)
 {
-	struct sigaction action = { .sa_handler = alarm_handler, .sa_flags = flags };
-	struct itimerval timer = { .it_value.tv_usec = 20000 };
-
-	sigaction(SIGALRM, &action, NULL);
-	alarms = 0;
-	setitimer(ITIMER_REAL, &timer, NULL);
+	alarm_arm(&(struct sigaction){ .sa_handler = alarm_handler, .sa_flags = flags });
 }
 
 /*
@@ -234,24 +243,17 @@ static inline bool alarm_in_call(const ucontext_t *context)
 
 static inline void alarm_again(int number, siginfo_t *info, void *context)
 {
-	struct itimerval timer = { .it_value.tv_usec = 5000 };
-
 	if (alarm_in_call(context))
 		alarm_handler(number);
 	else
-		setitimer(ITIMER_REAL, &timer, NULL);
+		alarm_in_us(5000);
 	(void)info;
 }
 
 /* SIGALRM once in a call that waits: on a busy machine the thread may come to it late. (errno stays: setitimer succeeds.) */
 static inline void alarm_waiting(int flags)
 {
-	struct sigaction action = { .sa_sigaction = alarm_again, .sa_flags = flags | SA_SIGINFO };
-	struct itimerval timer = { .it_value.tv_usec = 20000 };
-
-	sigaction(SIGALRM, &action, NULL);
-	alarms = 0;
-	setitimer(ITIMER_REAL, &timer, NULL);
+	alarm_arm(&(struct sigaction){ .sa_sigaction = alarm_again, .sa_flags = flags | SA_SIGINFO });
 }
 
 /* A thread that blocks SIGALRM and does something 60 ms later, so that a restarted call ends. */

@@ -199,14 +199,22 @@ static int by_semtimedop(struct waits *w)
 	return semtimedop(w->set, &take, 1, &wait_time);
 }
 
-static int by_sigtimedwait(struct waits *w)
+/* All signals but those that end the program. */
+static sigset_t all_signals(void)
 {
 	sigset_t all;
 
-	(void)w;
 	sigfillset(&all);
 	sigdelset(&all, SIGINT);
 	sigdelset(&all, SIGTERM);
+	return all;
+}
+
+static int by_sigtimedwait(struct waits *w)
+{
+	sigset_t all = all_signals();
+
+	(void)w;
 	return sigtimedwait(&all, NULL, &wait_time);
 }
 
@@ -428,12 +436,9 @@ static int by_epoll_number(struct waits *w)
 
 static int by_sigtimedwait_number(struct waits *w)
 {
-	sigset_t all;
+	sigset_t all = all_signals();
 
 	(void)w;
-	sigfillset(&all);
-	sigdelset(&all, SIGINT);
-	sigdelset(&all, SIGTERM);
 	return (int)syscall(SYS_rt_sigtimedwait, &all, NULL, &wait_time, (size_t)8);
 }
 
