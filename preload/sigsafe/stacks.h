@@ -29,9 +29,10 @@ enum {
 #define STACKS_KEY_KERNEL (UINT64_C(1) << 61)
 #define STACKS_KEY_ADDRESS ((UINT64_C(1) << 57) - 1) /* an address without the bits that its half decides */
 
+/* (No address of the user's half has more bits; a pc that is none must not become a key of another kind.) */
 static inline uint64_t stacks_key_native(uintptr_t pc, bool exact)
 {
-	return (uint64_t)pc | (exact ? STACKS_KEY_EXACT : 0);
+	return (pc & STACKS_KEY_ADDRESS) | (exact ? STACKS_KEY_EXACT : 0);
 }
 /* Addresses of the kernel have all upper bits set: they are left out, and put back. */
 static inline uint64_t stacks_key_kernel(uint64_t pc, bool exact)

@@ -35,13 +35,22 @@ _Static_assert(sizeof(struct walk) <= UNWIND_WORK_WORDS * sizeof(uint64_t),
 
 enum { STEP_ON = UNWIND_ENDS }; /* beside enum unwind_end: the registers are the caller's now */
 
-/* No code is in the first page, which Linux keeps unmapped (vm.mmap_min_addr). */
-enum { NO_CODE_BELOW = 4096 };
+/*
+ * No code is in the first page, which Linux keeps unmapped (vm.mmap_min_addr), nor above what 47 bits
+ * reach: with five levels of page tables, too, only a hint to mmap() gets memory there.
+ */
+#define CODE_LOWEST 4096UL
+#define CODE_END (1UL << 47)
 
-/* What a return address means: 0 ends a stack; other small numbers are no addresses. */
+static inline bool is_no_code(uintptr_t address)
+{
+	return address - CODE_LOWEST >= CODE_END - CODE_LOWEST;
+}
+
+/* What a return address means: 0 ends a stack; other numbers that are no addresses of code say it is spoilt. */
 static inline int walk_on(uintptr_t return_address)
 {
-	if (return_address >= NO_CODE_BELOW)
+	if (!is_no_code(return_address))
 		return STEP_ON;
 	return return_address == 0 ? UNWIND_COMPLETE : UNWIND_BAD_STACK;
 }
@@ -360,7 +369,7 @@ static size_t step_simple(struct walk *w, struct unwind_frame *frames, size_t ma
 		rsp = cfa;
 		pc = return_address;
 		exact = false;
-		if (pc < NO_CODE_BELOW) {
+		if (is_no_code(pc)) {
 			*ended = walk_on(pc);
 			break;
 		}

@@ -31,7 +31,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
 from marks import TABLES, Marks  # noqa: E402
-from read_profile import Profile  # noqa: E402
+from read_profile import Malformed, Profile  # noqa: E402
 
 ROUTES = 16
 PIPELINE = 4
@@ -220,7 +220,11 @@ def check(options):
     right = wrong = burnt_ns = sampled_ns = counted_ns = inferred = 0
     for name in sorted(glob.glob(os.path.join(options.profiles, "*.pprof"))):
         with open(name, "rb") as file:
-            profile = Profile(file.read())
+            try:
+                profile = Profile(file.read())
+            except Malformed as error:
+                errors.append("%s: %s" % (os.path.basename(name), error))
+                continue
         path = profile.facts["url.path"]
         if path not in sent:
             errors.append("%s: a profile of no request that was sent" % path)

@@ -108,6 +108,9 @@ static void keys_tell_native_from_python(void)
 
 	CHECK(!(native & STACKS_KEY_PYTHON));
 	CHECK(python & STACKS_KEY_PYTHON);
+	/* Registers of a program that went astray. */
+	CHECK(!(stacks_key_native(UINTPTR_MAX, false) & (STACKS_KEY_PYTHON | STACKS_KEY_EXACT)));
+	CHECK(!stacks_is_kernel(stacks_key_native(0x2020202020202020, false)));
 	CHECK_INT((int32_t)(uint32_t)python, -2);
 	CHECK_INT((python >> 32) & 0x7fffffff, 0x7fffffff);
 }

@@ -534,10 +534,17 @@ static void walk_from_entry(uintptr_t word)
 	walk_here(&registers);
 }
 
-/* What a coroutine's library leaves there, and what is left of a stack that was cut. */
-static void no_frame_is_below_the_first_code(void)
+/* What a coroutine's library leaves there, and what is left of a stack that was cut or overwritten. */
+static void no_frame_is_where_no_code_can_be(void)
 {
+	static const uintptr_t spoilt[] = { 1UL << 47, 1UL << 57, 0x2020202020202020, UINT64_MAX };
+
 	unwind_forget();
+	for (size_t i = 0; i < sizeof(spoilt) / sizeof(*spoilt); i++) {
+		walk_from_entry(spoilt[i]);
+		CHECK_INT(frame_count, 1);
+		CHECK_INT(frame_end, UNWIND_BAD_STACK);
+	}
 	for (uintptr_t word = 0; word < 4096; word += word < 3 ? 1 : 1000) {
 		walk_from_entry(word);
 		CHECK_INT(frame_count, 1);
@@ -591,7 +598,7 @@ int main(void)
 		TAP_TEST(a_deep_stack_is_cut_and_says_so),
 		TAP_TEST(limits_are_kept),
 		TAP_TEST(wild_registers_are_survived),
-		TAP_TEST(no_frame_is_below_the_first_code),
+		TAP_TEST(no_frame_is_where_no_code_can_be),
 		TAP_TEST(calls_are_told_from_other_code),
 		TAP_TEST(samples_agree_with_libunwind),
 	};
