@@ -20,6 +20,7 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "preload/sigsafe/eh_frame.h"
 #include "preload/sigsafe/modules.h"
 #include "preload/sigsafe/peek.h"
 #include "preload/sigsafe/raw.h"
@@ -35,7 +36,17 @@ enum {
 	LIBUNWIND_INIT_SIGNAL_FRAME = 1,
 };
 
+/* Why two stacks may differ: what the frames that both agree on have among them. */
+enum cause {
+	CAUSE_NO_MODULE, /* code that no module had then: made at run time, or of a module that is being loaded */
+	CAUSE_NO_TABLE,  /* code of a module that says nothing about it */
+	CAUSE_RESUME,    /* libgcc, where it installs another frame's registers one by one */
+	CAUSE_UNKNOWN,
+	CAUSES,
+};
+
 struct kept {
+	enum cause cause;
 	size_t ours, theirs, at;
 	enum unwind_end end;
 	struct unwind_frame our[DEPTH];
@@ -57,12 +68,16 @@ static struct {
 	int (*get_reg)(void *cursor, int reg, uintptr_t *value);
 	int (*backtrace)(void **pcs, int size);
 	unsigned long samples, equal, frames, prefix, longer, different;
+	unsigned long causes[CAUSES];
+	/* Of those that differ: how many reach the thread's first frame. */
+	unsigned long our_whole, their_whole;
 	unsigned long ends[UNWIND_ENDS], their_frames, busy, their_errors;
 	struct cost cost[COSTS];
 	int kept_count;
 	struct kept kept[KEPT_MAX];
 	volatile int inside;
 	bool alone;
+	uintptr_t first_frame;	 /* where the main thread's stacks end; 0: not known yet */
 	const char *out; /* kept: nginx clears its environment */
 	uint64_t hz;
 	int event;
@@ -86,15 +101,37 @@ static size_t walk_theirs(ucontext_t *context, uintptr_t *pcs)
 	return n;
 }
 
+/* Of the first `at` frames. */
+static enum cause cause_of(const struct unwind_frame *our, size_t at)
+{
+	static struct eh_rule rule;
+	const struct module_table *table = modules_acquire();
+	enum cause cause = CAUSE_UNKNOWN;
+
+	for (size_t i = at; i > 0 && cause == CAUSE_UNKNOWN; i--) {
+		uintptr_t key = our[i - 1].pc - !our[i - 1].exact;
+		const struct module *m = modules_find(table, key);
+
+		if (!m)
+			cause = CAUSE_NO_MODULE;
+		else if (eh_find(m, key, &rule) == EH_NONE)
+			cause = CAUSE_NO_TABLE;
+		else if (i == at && strstr(m->path, "/libgcc_s.so"))
+			cause = CAUSE_RESUME;
+	}
+	modules_release(table);
+	return cause;
+}
+
 static void keep(const struct unwind_frame *our, size_t ours, const uintptr_t *their, size_t theirs,
-		 size_t at, enum unwind_end end)
+		 size_t at, enum unwind_end end, enum cause cause)
 {
 	uintptr_t place = at > 0 ? our[at - 1].pc : 0;
 	struct kept *k;
 
 	for (int i = 0; i < oracle.kept_count; i++) {
 		k = &oracle.kept[i];
-		if ((k->at > 0 ? k->our[k->at - 1].pc : 0) == place) {
+		if (k->cause == cause && (k->at > 0 ? k->our[k->at - 1].pc : 0) == place) {
 			k->seen++;
 			return;
 		}
@@ -102,6 +139,7 @@ static void keep(const struct unwind_frame *our, size_t ours, const uintptr_t *t
 	if (oracle.kept_count == KEPT_MAX)
 		return;
 	k = &oracle.kept[oracle.kept_count++];
+	k->cause = cause;
 	k->ours = ours;
 	k->theirs = theirs;
 	k->at = at;
@@ -115,6 +153,7 @@ static void compare(const struct unwind_frame *our, size_t ours, const uintptr_t
 		    size_t theirs, enum unwind_end end)
 {
 	size_t same = 0;
+	enum cause cause;
 
 	/* libunwind ends some stacks with a frame of pc 0. */
 	while (theirs > 0 && their[theirs - 1] == 0)
@@ -128,16 +167,22 @@ static void compare(const struct unwind_frame *our, size_t ours, const uintptr_t
 	if (same == ours && same == theirs) {
 		oracle.equal++;
 		if (end != UNWIND_COMPLETE)
-			keep(our, ours, their, theirs, same, end);
+			keep(our, ours, their, theirs, same, end, cause_of(our, same));
+		else if (!oracle.first_frame)
+			oracle.first_frame = our[ours - 1].pc;
 		return;
 	}
+	cause = cause_of(our, same);
+	oracle.causes[cause]++;
+	oracle.our_whole += our[ours - 1].pc == oracle.first_frame;
+	oracle.their_whole += theirs > 0 && their[theirs - 1] == oracle.first_frame;
 	if (same == ours)
 		oracle.prefix++;
 	else if (same == theirs)
 		oracle.longer++;
 	else
 		oracle.different++;
-	keep(our, ours, their, theirs, same, end);
+	keep(our, ours, their, theirs, same, end, cause);
 }
 
 static void registers_of(const ucontext_t *context, struct unwind_registers *registers)
@@ -350,9 +395,11 @@ static double ticks_per_ns(void)
 
 static void print_kept(FILE *out, const struct kept *k)
 {
-	fprintf(out, "\n%s %zu frames (%lu times), we ended by %d:\n",
+	static const char *const causes[CAUSES] = { "no module", "no table", "resume", "unexplained" };
+
+	fprintf(out, "\n%s %zu frames (%lu times, %s), we ended by %d:\n",
 		k->at == k->ours && k->at == k->theirs ? "equal but incomplete," : "differs after",
-		k->at, k->seen, k->end);
+		k->at, k->seen, causes[k->cause], k->end);
 	for (size_t i = k->at > 3 ? k->at - 3 : 0; i < k->ours && i < k->at + 4; i++) {
 		fprintf(out, "  ours   %3zu cfa %#lx pc ", i, k->our[i].cfa);
 		print_pc(out, k->our[i].pc, k->our[i].exact);
@@ -390,6 +437,11 @@ __attribute__((destructor)) static void oracle_stop(void)
 		oracle.ends[UNWIND_COMPLETE], oracle.ends[UNWIND_NO_MODULE],
 		oracle.ends[UNWIND_NO_RULE], oracle.ends[UNWIND_BAD_STACK],
 		oracle.ends[UNWIND_TOO_DEEP], oracle.their_errors);
+	fprintf(out,
+		"differences: no-module %lu no-table %lu resume %lu unexplained %lu; whole: ours %lu theirs %lu\n",
+		oracle.causes[CAUSE_NO_MODULE], oracle.causes[CAUSE_NO_TABLE],
+		oracle.causes[CAUSE_RESUME], oracle.causes[CAUSE_UNKNOWN], oracle.our_whole,
+		oracle.their_whole);
 	fprintf(out, "frames a stack: %.1f\n", (double)oracle.frames / (double)oracle.samples);
 	for (int i = 0; i < COSTS; i++)
 		fprintf(out, "%s: ns a frame, median %.1f, 10 %% %.1f, 90 %% %.1f\n", names[i],

@@ -585,6 +585,33 @@ static void calls_are_told_from_other_code(void)
 	CHECK(!unwind_code_after_call(UINTPTR_MAX));
 }
 
+static void the_first_and_last_instructions_of_a_function_are_known(void)
+{
+	static const struct {
+		unsigned char bytes[8]; /* the pc is at the second */
+		int at;
+	} cases[] = {
+		{ { 0x90, 0xc3 }, 0 },					/* ret */
+		{ { 0x90, 0xf3, 0xc3 }, 0 },				/* rep ret */
+		{ { 0x90, 0xc2, 8, 0 }, 0 },				/* ret $8 */
+		{ { 0x90, 0x55 }, 0 },					/* push %rbp */
+		{ { 0x90, 0xf3, 0x0f, 0x1e, 0xfa, 0x55 }, 0 },		/* endbr64; push %rbp */
+		{ { 0x55, 0x48, 0x89, 0xe5 }, 8 },			/* behind it: mov %rsp, %rbp */
+		{ { 0x90, 0x48, 0x83, 0xec, 0x08 }, 0 },		/* sub $8, %rsp */
+		{ { 0x90, 0xf3, 0x0f, 0x1e, 0xfa, 0x48, 0x83, 0xec }, 0 }, /* endbr64; sub $x, %rsp */
+		{ { 0x90, 0xff, 0x25, 1, 2, 3, 4 }, 0 },		/* jmp *x(%rip) */
+		{ { 0x90, 0xf3, 0x0f, 0x1e, 0xfa, 0xf2, 0xff, 0x25 }, 0 }, /* endbr64; bnd jmp *x(%rip) */
+		{ { 0x90, 0x48, 0x83, 0xc4, 0x08 }, -1 },		/* add $8, %rsp */
+		{ { 0x90, 0x48, 0x89, 0xe5 }, -1 },			/* mov %rsp, %rbp, behind anything */
+		{ { 0x90, 0xff, 0xe0 }, -1 },				/* jmp *%rax */
+		{ { 0x90, 0x90 }, -1 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		CHECK_INT(unwind_code_return_address((uintptr_t)cases[i].bytes + 1), cases[i].at);
+	CHECK_INT(unwind_code_return_address(0x100), -1);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -600,6 +627,7 @@ int main(void)
 		TAP_TEST(wild_registers_are_survived),
 		TAP_TEST(no_frame_is_where_no_code_can_be),
 		TAP_TEST(calls_are_told_from_other_code),
+		TAP_TEST(the_first_and_last_instructions_of_a_function_are_known),
 		TAP_TEST(samples_agree_with_libunwind),
 	};
 
