@@ -235,6 +235,29 @@ EXPORT int gethostbyname2_r(const char *name, int family, struct hostent *entry,
 	return result;
 }
 
+EXPORT struct hostent *gethostbyaddr(const void *address, socklen_t len, int family)
+{
+	struct wait w;
+	struct hostent *result;
+
+	waiting_begin(&w);
+	result = libc_gethostbyaddr(address, len, family);
+	pause_name(&w, NULL);
+	return result;
+}
+
+EXPORT int gethostbyaddr_r(const void *address, socklen_t len, int family, struct hostent *entry,
+			   char *buf, size_t size, struct hostent **found, int *error)
+{
+	struct wait w;
+	int result;
+
+	waiting_begin(&w);
+	result = libc_gethostbyaddr_r(address, len, family, entry, buf, size, found, error);
+	pause_name(&w, NULL);
+	return result;
+}
+
 EXPORT int __nanosleep(const struct timespec *, struct timespec *)
 	__attribute__((alias("nanosleep")));
 EXPORT pid_t __wait(int *) __attribute__((alias("wait")));

@@ -55,6 +55,8 @@ static bool real_exists(const char *name)
 		{ "sem_clockwait", 30 },	  { "close_range", 34 },
 		{ "closefrom", 34 },		  { "epoll_pwait2", 35 },
 		{ "thrd_sleep", 28 },		  { "getrandom", 25 },
+		{ "aio_suspend", 34 },		  { "gai_suspend", 34 },
+		{ "preadv2", 26 },		  { "pwritev2", 26 },
 	};
 	const char *version = gnu_get_libc_version();
 	int minor = 0;
@@ -93,14 +95,19 @@ void real_resolve(void)
 	libc_vfork = (pid_t(*)(void))real_find("vfork");
 }
 
-void *real_in_libc(const char *name)
+void *real_in_library(const char *library, const char *name)
 {
-	void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD);
+	void *opened = dlopen(library, RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD);
 	void *found;
 
-	if (!libc)
+	if (!opened)
 		return NULL;
-	found = dlsym(libc, name);
-	dlclose(libc);
+	found = dlsym(opened, name);
+	dlclose(opened);
 	return found;
+}
+
+void *real_in_libc(const char *name)
+{
+	return real_in_library("libc.so.6", name);
 }

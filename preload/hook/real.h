@@ -20,5 +20,7 @@ extern pid_t (*libc_vfork)(void);
 void real_resolve(void);
 /* A function of libc's own, whoever stands in front of it; NULL: it has none. Uses dlopen, which opens nothing. */
 void *real_in_libc(const char *name);
+/* The same in a library that the host has loaded, by its soname. */
+void *real_in_library(const char *library, const char *name);
 
 #endif

@@ -12,6 +12,7 @@
 #ifndef REQPROF_HOOK_TABLE_H
 #define REQPROF_HOOK_TABLE_H
 
+#include <aio.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
@@ -97,6 +98,13 @@
 	     (int in, off64_t *in_offset, int out, off64_t *out_offset, size_t size, \
 	      unsigned flags), \
 	     (in, in_offset, out, out_offset, size, flags)) \
+	/* vector.c: bytes, with flags */ \
+	HOOK(ssize_t, preadv2, \
+	     (int fd, const struct iovec *parts, int count, off_t offset, int flags), \
+	     (fd, parts, count, offset, flags)) \
+	HOOK(ssize_t, pwritev2, \
+	     (int fd, const struct iovec *parts, int count, off_t offset, int flags), \
+	     (fd, parts, count, offset, flags)) \
 	/* socket.c: descriptors */ \
 	HOOK(int, accept, (int fd, struct sockaddr *address, socklen_t *len), (fd, address, len)) \
 	HOOK(int, accept4, (int fd, struct sockaddr *address, socklen_t *len, int flags), \
@@ -193,6 +201,12 @@
 	     (const char *name, int family, struct hostent *entry, char *buf, size_t size, \
 	      struct hostent **found, int *error), \
 	     (name, family, entry, buf, size, found, error)) \
+	HOOK(struct hostent *, gethostbyaddr, (const void *address, socklen_t len, int family), \
+	     (address, len, family)) \
+	HOOK(int, gethostbyaddr_r, \
+	     (const void *address, socklen_t len, int family, struct hostent *entry, char *buf, \
+	      size_t size, struct hostent **found, int *error), \
+	     (address, len, family, entry, buf, size, found, error)) \
 	/* file.c: files, which may be on a slow disk, and their locks */ \
 	HOOK(ssize_t, pread, (int fd, void *buf, size_t size, off_t offset), \
 	     (fd, buf, size, offset)) \
@@ -267,6 +281,13 @@
 	     (queue, message, size, flags)) \
 	HOOK(ssize_t, msgrcv, (int queue, void *message, size_t size, long type, int flags), \
 	     (queue, message, size, type, flags)) \
+	/* completion.c: what other threads do for it */ \
+	HOOK(int, aio_suspend, \
+	     (const struct aiocb *const list[], int count, const struct timespec *limit), \
+	     (list, count, limit)) \
+	HOOK(int, gai_suspend, \
+	     (const struct gaicb *const list[], int count, const struct timespec *limit), \
+	     (list, count, limit)) \
 	/* process.c: ends, modules, and the close that libuv makes by number */ \
 	HOOK(void, _exit, (int status), (status)) \
 	HOOK(void, _Exit, (int status), (status)) \
@@ -325,6 +346,9 @@
 	ALIAS(__pthread_mutex_lock, pthread_mutex_lock) \
 	ALIAS(__pthread_rwlock_rdlock, pthread_rwlock_rdlock) \
 	ALIAS(__pthread_rwlock_wrlock, pthread_rwlock_wrlock) \
-	ALIAS(__sysv_signal, sysv_signal)
+	ALIAS(__sysv_signal, sysv_signal) \
+	ALIAS(aio_suspend64, aio_suspend) \
+	ALIAS(preadv64v2, preadv2) \
+	ALIAS(pwritev64v2, pwritev2)
 
 #endif

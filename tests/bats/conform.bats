@@ -33,6 +33,7 @@ same() {
 @test "cancelling a thread in each call that waits" { same conform_cancel; }
 @test "waiting for signals in each way" { same conform_suspend; }
 @test "System V, pages of pipes, room in files, random numbers, waits by number" { same conform_ipc; }
+@test "what other threads of libc's do, and waiting for it" { same conform_completion; }
 @test "OpenSSL, reading and writing" { same conform_tls; }
 
 @test "each of the programs above is run" {

@@ -28,13 +28,13 @@ tries() {
 	settle "${!pid_name}" 1
 }
 
-@test "41 ways of waiting in C, sampled by perf events" {
+@test "43 ways of waiting in C, sampled by perf events" {
 	requires perf
 	"${fast[@]}" "$PROGRAMS/eintr" "$SECONDS_EACH" >&2
 	sampled_by perf-user 500
 }
 
-@test "41 ways of waiting in C, sampled by the thread's CPU timer" {
+@test "43 ways of waiting in C, sampled by the thread's CPU timer" {
 	"${denied[@]}" "${fast[@]}" "$PROGRAMS/eintr" "$SECONDS_EACH" >&2
 	sampled_by thread-timer 50
 }

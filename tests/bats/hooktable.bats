@@ -63,6 +63,7 @@ exports() { nm -D --defined-only "$LIBREQPROF" | awk '$2 != "A" { sub(/@.*/, "",
 	for name in accept accept4 connect recv recvfrom recvmsg recvmmsg send sendto sendmsg read write readv writev \
 		sendfile splice tee vmsplice pause sigsuspend sigpause sigtimedwait sigwaitinfo sigwait \
 		epoll_wait epoll_pwait epoll_pwait2 poll ppoll select pselect msgrcv msgsnd semop semtimedop \
+		preadv2 pwritev2 aio_suspend aio_suspend64 gai_suspend \
 		clock_nanosleep nanosleep thrd_sleep usleep sleep sem_wait sem_timedwait sem_clockwait getrandom \
 		fallocate posix_fallocate fcntl flock lockf tcdrain wait waitpid waitid wait3 wait4 syscall; do
 		grep -qx "$name" "$BATS_TEST_TMPDIR/table" || { echo "not taken over: $name" >&2; return 1; }
@@ -79,8 +80,6 @@ exports() { nm -D --defined-only "$LIBREQPROF" | awk '$2 != "A" { sub(/@.*/, "",
 		mq_send		restarted
 		mq_timedreceive	restarted: its limit is a point in time
 		mq_timedsend	the same
-		aio_suspend	in librt before glibc 2.34, where asking for it would load what the host has not
-		gai_suspend	in libanl, likewise
 		lio_listio	with LIO_WAIT in a futex without a limit, which is restarted
 		getaddrinfo_a	with GAI_WAIT the same
 		pthread_timedjoin_np	goes on by itself

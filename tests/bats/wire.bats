@@ -103,3 +103,44 @@ profile_of() { all_facts | jq -e --arg path "$1" -s 'map(select(.["url.path"] ==
 	stop "$server_pid"
 	is /r1/1 "$(all_facts | jq -r 'select(.["url.path"] | startswith("/r")) | .["url.path"]')"
 }
+
+@test "read and written with flags (preadv2, pwritev2): a profile each" {
+	use_profiles
+	port=$(free_port)
+	cat >"$BATS_TEST_TMPDIR/flagged.py" <<-'END'
+		import io, os, socketserver, sys, wsgiref.simple_server as simple
+		class Flagged(io.RawIOBase):
+		    def __init__(self, fd):
+		        self.fd = fd
+		    readable = writable = lambda self: True
+		    def readinto(self, buffer):
+		        return os.preadv(self.fd, [buffer], -1)
+		    def write(self, data):
+		        return os.pwritev(self.fd, [data], -1)
+		class Handler(simple.WSGIRequestHandler):
+		    log_message = lambda *arguments: None
+		    def setup(self):
+		        self.connection = self.request
+		        self.rfile = io.BufferedReader(Flagged(self.request.fileno()))
+		        self.wfile = Flagged(self.request.fileno())
+		    def finish(self):
+		        pass
+		def application(environ, start_response):
+		    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+		    start_response("200 OK", [("Content-Length", str(len(body)))])
+		    return [body]
+		server = simple.WSGIServer(("127.0.0.1", int(sys.argv[1])), Handler)
+		server.set_app(application)
+		server.serve_forever()
+	END
+	spawn server "${preload[@]}" "$PYTHON" "$BATS_TEST_TMPDIR/flagged.py" "$port"
+	server_up server "$port"
+	is "" "$(get /none)"
+	is "some bytes" "$(get /some -d "some bytes")"
+	is 200000 "$(head -c 200000 /dev/zero | get /many --data-binary @- | wc -c)"
+	settle "$server_pid" 3
+	# Each ended with its answer's last byte: all of them were seen.
+	is "GET /none 200 complete,POST /many 200 complete,POST /some 200 complete" "$(all_facts |
+		jq -r '"\(.["http.request.method"]) \(.["url.path"]) \(.["http.response.status_code"]) \(.["reqprof.end"])"' |
+		sort | paste -sd,)"
+}

@@ -4,6 +4,7 @@
  */
 #include "tests/programs/conform.h"
 
+#include <aio.h>
 #include <netdb.h>
 #include <poll.h>
 #include <semaphore.h>
@@ -196,6 +197,18 @@ static fd_set *selected(void)
 	return &set;
 }
 
+/* What nothing comes to, from a pipe of its own. */
+static const struct aiocb **reading(void)
+{
+	static struct aiocb work = { .aio_buf = buf, .aio_nbytes = 1 };
+	static const struct aiocb *list[] = { &work };
+	static int ends[2];
+
+	if (!ends[1] && (pipe2(ends, O_CLOEXEC) || (work.aio_fildes = ends[0], aio_read(&work))))
+		fatal("aio_read");
+	return list;
+}
+
 static struct timespec *in_an_hour(clockid_t clock)
 {
 	static struct timespec at;
@@ -215,12 +228,14 @@ static void *joined;
 #define CALLS(X)                                                                              \
 	X(read, cleans, , read(in, buf, 10))                                                  \
 	X(readv, cleans, , readv(in, &part, 1))                                               \
+	X(preadv2, cleans, , preadv2(in, &part, 1, -1, 0))                                    \
 	X(recv, cleans, , recv(in, buf, 10, 0))                                               \
 	X(recvfrom, cleans, , recvfrom(in, buf, 10, 0, NULL, NULL))                           \
 	X(recvmsg, cleans, , recvmsg(in, &message, 0))                                        \
 	X(recvmmsg, cleans, , recvmmsg(in, &messages, 1, 0, NULL))                            \
 	X(write, cleans, , write(full, buf, sizeof(buf)))                                     \
 	X(writev, cleans, , writev(full, &part, 1))                                           \
+	X(pwritev2, cleans, , pwritev2(full, &part, 1, -1, 0))                                \
 	X(send, cleans, , send(full, buf, sizeof(buf), 0))                                    \
 	X(sendto, cleans, , sendto(full, buf, sizeof(buf), 0, NULL, 0))                       \
 	X(sendmsg, cleans, , sendmsg(full, &message, 0))                                      \
@@ -262,6 +277,7 @@ static void *joined;
 	  pthread_cond_clockwait(&condition, &mutex, CLOCK_MONOTONIC,                         \
 				 in_an_hour(CLOCK_MONOTONIC)))                                \
 	X(pthread_join, cleans, , pthread_join(sleeper, &joined))                             \
+	X(aio_suspend, cleans, , aio_suspend(reading(), 1, &hour))                            \
 	X(fcntl, cleans, , fcntl(other_file, F_OFD_SETLKW, &lock_all))                        \
 	X(system, cleans, , system("exec sleep 3600"))
 

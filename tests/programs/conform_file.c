@@ -143,14 +143,22 @@ static void at_offsets(void)
 	READING_AT(__pread64_chk, fd, to, size, at, sizeof(buf));
 	READING_AT(preadv, fd, vector(to, size), 3, at);
 	READING_AT(preadv64, fd, vector(to, size), 3, at);
+	READING_AT(preadv2, fd, vector(to, size), 3, at, 0);
+	READING_AT(preadv64v2, fd, vector(to, size), 3, at, 0);
 	WRITING_AT(pwrite, fd, to, size, at);
 	WRITING_AT(pwrite64, fd, to, size, at);
 	WRITING_AT(__pwrite64, fd, to, size, at);
 	WRITING_AT(pwritev, fd, vector(to, size), 3, at);
 	WRITING_AT(pwritev64, fd, vector(to, size), 3, at);
+	WRITING_AT(pwritev2, fd, vector(to, size), 3, at, 0);
+	WRITING_AT(pwritev64v2, fd, vector(to, size), 3, at, 0);
 	CASE(preadv)
 	show("bad vector", preadv(pipe_end(0), BAD_ADDRESS, 3, 0));
 	show("vectors: -1", preadv(STDIN_FILENO, vector(buf, 4), -1, 0));
+	CASE(preadv2)
+	show("bad flags", preadv2(pipe_end(0), vector(buf, 4), 3, -1, 0x10000));
+	CASE(pwritev2)
+	show("bad flags", pwritev2(pipe_end(1), vector(buf, 4), 3, -1, 0x10000));
 	CASE(pwritev)
 	show("bad vector", pwritev(pipe_end(1), BAD_ADDRESS, 3, 0));
 	show("vectors: 5000", pwritev(pipe_end(1), vector(buf, 4), 5000, 0));

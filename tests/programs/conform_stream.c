@@ -115,6 +115,7 @@ static void reading(void)
 	READING(__read, fd, to, size);
 	READING(__read_chk, fd, to, size, sizeof(buf));
 	READING(readv, fd, vector(to, size), 3);
+	READING(preadv2, fd, vector(to, size), 3, -1, 0);
 	READING(recv, fd, to, size, 0);
 	READING(__recv_chk, fd, to, size, sizeof(buf), 0);
 	READING(recvfrom, fd, to, size, 0, NULL, NULL);
@@ -294,6 +295,7 @@ static void writing(void)
 	WRITING(write, fd, from, size);
 	WRITING(__write, fd, from, size);
 	WRITING(writev, fd, vector(from, size), 3);
+	WRITING(pwritev2, fd, vector(from, size), 3, -1, 0);
 	WRITING(send, fd, from, size, 0);
 	WRITING(__send, fd, from, size, MSG_NOSIGNAL);
 	WRITING(sendto, fd, from, size, 0, NULL, 0);

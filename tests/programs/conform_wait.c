@@ -467,6 +467,25 @@ static void say_host(const struct hostent *found)
 	say("  %s %s, h_errno %d\n", found ? found->h_name : "", text, found ? 0 : h_errno);
 }
 
+static void hosts_of_addresses(void)
+{
+	const unsigned char local[4] = { 127, 0, 0, 1 };
+	struct hostent entry, *found;
+	int error;
+
+	CASE(gethostbyaddr)
+	say_host(gethostbyaddr(local, 4, AF_INET));
+	say_host(gethostbyaddr(&in6addr_loopback, 16, AF_INET6));
+	show("short address", gethostbyaddr(local, 3, AF_INET) != NULL);
+	say("  h_errno %d\n", h_errno);
+	show("bad family", gethostbyaddr(local, 4, 77) != NULL);
+	CASE(gethostbyaddr_r)
+	show("an address", gethostbyaddr_r(local, 4, AF_INET, &entry, buf, sizeof(buf), &found, &error));
+	say_host(found);
+	show("too short", gethostbyaddr_r(local, 4, AF_INET, &entry, buf, 8, &found, &error));
+	say("  found %d, h_errno %d\n", found != NULL, error);
+}
+
 static void names(void)
 {
 	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST }, *results = NULL;
@@ -505,6 +524,7 @@ static void names(void)
 	say_host(found);
 	show("too short", gethostbyname2_r("::1", AF_INET6, &entry, buf, 8, &found, &error));
 	say("  found %d, h_errno %d\n", found != NULL, error);
+	hosts_of_addresses();
 }
 
 int main(void)

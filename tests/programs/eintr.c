@@ -7,6 +7,8 @@
  */
 #include "tests/programs/conform.h"
 
+#include <aio.h>
+#include <netdb.h>
 #include <poll.h>
 #include <semaphore.h>
 #include <stddef.h>
@@ -16,6 +18,7 @@
 #include <sys/random.h>
 #include <sys/select.h>
 #include <sys/sem.h>
+#include <sys/stat.h>
 
 enum { THREADS = 3, WAIT_US = 1500, TICK = SIGUSR2 };
 
@@ -31,6 +34,9 @@ struct waits {
 	pthread_cond_t condition;
 	int queue;
 	uint32_t word;
+	char byte;
+	struct aiocb reading; /* of the pipe */
+	struct gaicb *asking; /* a name that nobody knows for long */
 	timer_t timer; /* sends its thread TICK */
 };
 
@@ -460,6 +466,21 @@ static int by_getrandom(struct waits *w)
 	return getrandom(bytes, sizeof(bytes), 0) == sizeof(bytes) ? 0 : -2;
 }
 
+static int by_aio(struct waits *w)
+{
+	const struct aiocb *list[] = { &w->reading };
+
+	return aio_suspend(list, 1, &wait_time);
+}
+
+static int by_name(struct waits *w)
+{
+	const struct gaicb *list[] = { w->asking };
+	int result = gai_suspend(list, 1, &wait_time);
+
+	return result == EAI_INTR ? EINTR : result;
+}
+
 /* The listener has a time limit, too. Last: accepting puts the request down. */
 static int by_accept_limit(struct waits *w)
 {
@@ -510,6 +531,8 @@ static const struct way {
 	{ "epoll_pwait2 by number", by_epoll_number, false },
 	{ "sigtimedwait by number", by_sigtimedwait_number, false },
 	{ "getrandom of 300 kB", by_getrandom, true },
+	{ "aio_suspend", by_aio, false },
+	{ "gai_suspend", by_name, false },
 	{ "waitpid", by_waitpid, false },
 	{ "accept with a time limit", by_accept_limit, true },
 };
@@ -537,6 +560,30 @@ static void timer_make(struct waits *w)
 		fatal("timer_create");
 }
 
+/* Three at a time are one look-up each; a file of aliases that nobody writes stops it at a name without dots. */
+static struct gaicb asked[THREADS];
+
+static void names_ask(void)
+{
+	static char place[] = "/tmp/eintr.XXXXXX", fifo[sizeof(place) + 8];
+
+	if (!mkdtemp(place))
+		fatal("mkdtemp");
+	snprintf(fifo, sizeof(fifo), "%s/aliases", place);
+	if (mkfifo(fifo, 0600) || setenv("HOSTALIASES", fifo, 1))
+		fatal("mkfifo");
+	for (int i = 0; i < THREADS; i++) {
+		struct gaicb *list[] = { &asked[i] };
+
+		asked[i].ar_name = "reqprof-waits";
+		if (getaddrinfo_a(GAI_NOWAIT, list, 1, NULL))
+			fatal("getaddrinfo_a");
+	}
+	pause_ms(200);
+	unlink(fifo);
+	rmdir(place);
+}
+
 static void waits_make(struct waits *w)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
@@ -559,6 +606,10 @@ static void waits_make(struct waits *w)
 	limit(w->listener, SO_RCVTIMEO);
 	while (send(w->full[0], bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 		;
+	w->reading =
+		(struct aiocb){ .aio_fildes = w->pipe[0], .aio_buf = &w->byte, .aio_nbytes = 1 };
+	if (aio_read(&w->reading))
+		fatal("aio_read");
 	timer_make(w);
 	sem_init(&w->semaphore, 0, 0);
 	pthread_mutex_init(&w->mutex, NULL);
@@ -588,15 +639,14 @@ static void try(struct waits *w, int i)
 	__atomic_fetch_add(&tried, 1, __ATOMIC_RELAXED);
 }
 
-static void *wait_all(void *unused)
+static void *wait_all(void *asking)
 {
 	static const char head[] =
 		"POST /eintr HTTP/1.1\r\nHost: h\r\nContent-Length: 100000000\r\n\r\n";
 	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-	struct waits w = { .client = -1 };
+	struct waits w = { .client = -1, .asking = asking };
 	char got[sizeof(head)];
 
-	(void)unused;
 	connection_make(&w.client, &w.server);
 	waits_make(&w);
 	if (send(w.client, head, sizeof(head) - 1, 0) < 0 ||
@@ -632,9 +682,10 @@ int main(int argc, char **argv)
 	sigaction(TICK, &(struct sigaction){ .sa_handler = tick_handler }, NULL);
 	sigfillset(&waiting_action.sa_mask);
 	sigaction(SIGUSR1, &waiting_action, NULL);
+	names_ask();
 	stop_ns = now_ns(CLOCK_MONOTONIC) + (uint64_t)atoi(argv[1]) * 1000000000u;
 	for (int i = 0; i < THREADS; i++)
-		if (pthread_create(&threads[i], NULL, wait_all, NULL))
+		if (pthread_create(&threads[i], NULL, wait_all, &asked[i]))
 			fatal("pthread_create");
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
