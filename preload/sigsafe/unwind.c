@@ -144,6 +144,16 @@ static bool unpacked_cfa(struct walk *w, const struct eh_rule *rule, uintptr_t *
 	return stack_knows(&w->registers, rule->row.cfa_register);
 }
 
+/*
+ * Is the caller's stack pointer where it can be? That of the interrupted code only, when it has taken its return
+ * address off the stack already, may be its own.
+ */
+static bool caller_sp_sound(const struct walk *w, const struct eh_rule *rule, uintptr_t sp)
+{
+	return cfa_sound(w, sp) || (w->exact && (rule->row.cells[EH_RA] & 7) == EH_REGISTER &&
+				    sp == w->registers.r[STACK_RSP]);
+}
+
 /* A rule that does not fit in 64 bits. */
 __attribute__((noinline)) static int step_unpacked(struct walk *w, const struct eh_rule *rule,
 						   uintptr_t *frame_cfa)
@@ -160,7 +170,8 @@ __attribute__((noinline)) static int step_unpacked(struct walk *w, const struct 
 	/* All are computed from this frame's registers: none is replaced before the last. */
 	for (int i = 0; i < EH_COLUMNS; i++)
 		have |= (unsigned)cell_value(w, rule, (enum eh_column)i, cfa, &values[i]) << i;
-	if (!(have >> EH_RA & 1) || !(have >> EH_RSP & 1) || !cfa_sound(w, values[EH_RSP]))
+	if (!(have >> EH_RA & 1) || !(have >> EH_RSP & 1) ||
+	    !caller_sp_sound(w, rule, values[EH_RSP]))
 		return UNWIND_BAD_STACK;
 	for (int i = 0; i < EH_COLUMNS; i++) {
 		w->registers.r[column_register[i]] = values[i];

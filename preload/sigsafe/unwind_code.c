@@ -50,7 +50,7 @@ int unwind_code_return_address(uintptr_t pc)
 {
 	static const uint8_t endbr[] = { 0xf3, 0x0f, 0x1e, 0xfa };
 	static const uint8_t set_rbp[] = { 0x48, 0x89, 0xe5 }, set_rbp_too[] = { 0x48, 0x8b, 0xec };
-	static const uint8_t make_room[] = { 0x48, 0x83, 0xec };
+	static const uint8_t make_room[] = { 0x48, 0x83, 0xec }, make_much_room[] = { 0x48, 0x81, 0xec };
 	uint8_t b[NO_FRAME_BYTES], *at = b, before;
 
 	if (!peek_copy(b, pc, sizeof(b)))
@@ -64,8 +64,8 @@ int unwind_code_return_address(uintptr_t pc)
 		at++;
 	if (at[0] == 0xc3 || at[0] == 0xc2 || at[0] == 0x55) /* ret, ret n, push %rbp */
 		return 0;
-	if (at + sizeof(make_room) <= b + sizeof(b) &&
-	    __builtin_memcmp(at, make_room, sizeof(make_room)) == 0)
+	if (at + 3 <= b + sizeof(b) &&
+	    (__builtin_memcmp(at, make_room, 3) == 0 || __builtin_memcmp(at, make_much_room, 3) == 0))
 		return 0; /* sub $8, %rsp: so begins .init, which no table describes */
 	/* A jump through a table entry: linkage stubs have no frame. */
 	return at + 1 < b + sizeof(b) && at[0] == 0xff && at[1] == 0x25 ? 0 : -1;

@@ -139,11 +139,13 @@ static uint64_t vdso(void)
 
 /*
  * Assembly: cfa and saved registers by DWARF expressions that no compiler writes, rbx as the
- * frame's base, nested remember_state, a saved register in another register, negative offsets.
+ * frame's base, nested remember_state, a saved register or the return address in another register,
+ * negative offsets.
  */
 uint64_t odd_by_expression(uint64_t n);
 uint64_t odd_by_rbx(uint64_t n);
 uint64_t odd_in_register(uint64_t n);
+uint64_t odd_return_popped(uint64_t n);
 uint64_t odd_no_table(uint64_t n);
 __asm__(".text\n"
 	".type odd_by_expression, @function\n"
@@ -157,6 +159,7 @@ __asm__(".text\n"
 	"	.cfi_def_cfa_offset 24\n"
 	"	.cfi_offset %r12, -24\n"
 	"	lea 24(%rsp), %r12\n"
+	"	.cfi_def_cfa %r12, 0\n"
 	"	and $-256, %rsp\n"
 	"	sub $256, %rsp\n"
 	"	mov %r12, 8(%rsp)\n"
@@ -228,6 +231,23 @@ __asm__(".text\n"
 	"	ret\n"
 	"	.cfi_endproc\n"
 	".size odd_in_register, .-odd_in_register\n"
+
+	/* As _Unwind_Resume ends: the caller's stack pointer is ours, rcx says where it goes on. */
+	".type odd_return_popped, @function\n"
+	".globl odd_return_popped\n"
+	"odd_return_popped:\n"
+	"	.cfi_startproc\n"
+	"	pop %rcx\n"
+	"	.cfi_def_cfa_offset 0\n"
+	"	.cfi_register %rip, %rcx\n"
+	"	mov %rdi, %rax\n"
+	"	mov $400, %edx\n"
+	"1:	imul $3, %rax\n"
+	"	dec %edx\n"
+	"	jnz 1b\n"
+	"	jmp *%rcx\n"
+	"	.cfi_endproc\n"
+	".size odd_return_popped, .-odd_return_popped\n"
 
 	/* Frame pointers, and not a word in .eh_frame. */
 	".type odd_no_table, @function\n"
@@ -368,7 +388,7 @@ int main(int argc, char **argv)
 			   plt(rounds);
 		for (unsigned i = 0; i < 20; i++)
 			odd_sum += odd_by_expression(i) + odd_by_rbx(i) + odd_in_register(i) +
-				   odd_no_table(i) + jit(i);
+				   odd_return_popped(i) + odd_no_table(i) + jit(i);
 		odd_sum += signals() + jumps() + coroutines();
 		rounds++;
 		clock_gettime(CLOCK_MONOTONIC, &now);
