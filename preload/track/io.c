@@ -209,7 +209,7 @@ static size_t io_connection_step(struct connection *c, const void *bytes, size_t
 	happened_tell(c, &events);
 	if (open && track_self.turn)
 		turns_event(open, !io_begins(&events, open), true, sends);
-	else if (open && track_self.stray && sends)
+	else if (open && sends && (track_self.stray || (io_begins(&events, open) && strays_begun(open))))
 		request_unref(open);
 	else if (open)
 		current_take_up(open, io_begins(&events, open));

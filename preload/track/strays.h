@@ -11,6 +11,11 @@
 void strays_begin(bool handed);
 /* It shows, or (NULL) will not. */
 void strays_end(struct request *r);
+/*
+ * r has begun with the answer to the one before, by the calling thread: it was read together with that, and whoever is
+ * given it need not read. True: whether that is this thread will show. False: it is, as far as is known.
+ */
+bool strays_begun(struct request *r);
 /* Before what a write of r's did is announced. */
 void strays_answered(struct request *r);
 

@@ -61,13 +61,13 @@ burns_under() {
 	ROUTER=1 burns_under worker close,keep,slow,abort,pipeline "$daemon"
 }
 
-# java_burns MANNERS [THREADS]; WRONG: share of samples that may be another's (0)
+# java_burns MANNERS [THREADS]
 java_burns() {
 	requires java javac
 	javac -d "$BATS_TEST_TMPDIR" "$TESTS/apps/Burning.java"
 	spawn server "${preload[@]}" java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx128m "${java_named[@]}" \
 		-cp "$BATS_TEST_TMPDIR" Burning "$port" "${@:2}"
-	PERF_MAP=1 MAPPED_BY=java_map attributed server "$1" --wrong "${WRONG:-0}" --least 0.6 --cpu 0.98
+	PERF_MAP=1 MAPPED_BY=java_map attributed server "$1" --least 0.6 --cpu 0.98
 }
 
 # (Requests that are sent at once it serves as an event loop that calls back: whose work that is does not show.)
@@ -76,5 +76,5 @@ java_burns() {
 }
 
 @test "Java's HttpServer with a pool of threads" {
-	WRONG=0.001 java_burns close,keep,slow,abort,pipeline 8
+	java_burns close,keep,slow,abort,pipeline 8
 }

@@ -891,6 +891,103 @@ static void what_a_pools_thread_writes_tells_whose_work_that_was(void)
 	stop_pools();
 }
 
+static int second_server;
+
+/* Another client, whose connection has been accepted as second_server. */
+static int connect_second(void)
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	int other = socket(AF_INET, SOCK_STREAM, 0);
+
+	getsockname(listener, (struct sockaddr *)&a, &len);
+	CHECK(connect(other, (struct sockaddr *)&a, sizeof(a)) == 0);
+	second_server = accept(listener, NULL, NULL);
+	track_accepted(listener, second_server);
+	return other;
+}
+
+static void close_second(int other)
+{
+	track_closed(track_closing(second_server));
+	close(second_server);
+	close(other);
+}
+
+static void second_out(const char *text)
+{
+	track_sent(second_server, text, strlen(text));
+}
+
+/* A pool of one thread gives what is left in a connection's buffer back to its queue. */
+static void *answers_from_a_queue(void *unused)
+{
+	const char *two = "GET /c HTTP/1.1\r\n\r\nGET /d HTTP/1.1\r\n\r\n";
+
+	in("GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n");
+	happened[0] = '\0';
+	out(RESPONSE);
+	CHECK_STR(happened, "paused /a; finished /a; began; stray; ");
+	track_received(second_server, two, strlen(two));
+	happened[0] = '\0';
+	second_out(RESPONSE);
+	CHECK_STR(happened, "paused /c; finished /c; began; stray; ");
+	happened[0] = '\0';
+	out(RESPONSE);
+	CHECK_STR(happened, "stray was for /b; stray; finished /b; ");
+	CHECK(track_pools);
+	happened[0] = '\0';
+	second_out(RESPONSE);
+	CHECK_STR(happened, "stray was for /d; stray; finished /d; ");
+	track_thread_ends();
+	return unused;
+}
+
+static void a_request_that_nobody_read_for_may_be_another_threads(void)
+{
+	int other;
+
+	start_with_pools();
+	connect_pair();
+	other = connect_second();
+	on_another_thread(answers_from_a_queue, NULL);
+	close_second(other);
+	close_server();
+	close_all();
+	stop_pools();
+}
+
+enum { OWN_MANY = 40 };
+
+static void *answers_in_order(void *unused)
+{
+	for (int i = 0; i < OWN_MANY; i++) {
+		in("GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n");
+		out(RESPONSE);
+		happened[0] = '\0';
+		out("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+		if (i == 0)
+			CHECK_STR(happened, "stray was for /b; resumed /b; ");
+		out("ok");
+		CHECK(strstr(happened, "paused /b; finished /b; ") != NULL);
+	}
+	CHECK_STR(happened, "paused /b; finished /b; ");
+	CHECK(!track_pools);
+	track_thread_ends();
+	return unused;
+}
+
+/* (For good: such requests stray no more in tests after this one.) */
+static void a_thread_that_always_answers_what_it_began_works_for_it(void)
+{
+	start_with_pools();
+	connect_pair();
+	on_another_thread(answers_in_order, NULL);
+	close_server();
+	close_all();
+	stop_pools();
+}
+
 /* ---- work that is handed to threads of pools ---- */
 
 static enum track_hand hand;
@@ -1037,40 +1134,31 @@ static void who_waits_for_one_client_is_no_event_loop(void)
 	start_with_turns(false);
 }
 
-static void *takes_the_next_from_a_queue(void *second)
+static void *takes_the_next_from_a_queue(void *unused)
 {
-	int fd = *(int *)second;
-
 	/* The client is gone, nothing more can be written, and the pool's thread sees no call that fails. */
 	out("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
 	happened[0] = '\0';
-	track_sent(fd, RESPONSE, strlen(RESPONSE));
+	second_out(RESPONSE);
 	CHECK(strstr(happened, "stray was for /second; ") != NULL);
 	CHECK(!track_in_turns());
 	track_thread_ends();
-	return NULL;
+	return unused;
 }
 
 static void a_pools_thread_that_turns_to_another_request_is_no_event_loop(void)
 {
-	struct sockaddr_in a;
-	socklen_t len = sizeof(a);
-	int other = socket(AF_INET, SOCK_STREAM, 0), second;
+	int other;
 
 	start_with_turns(true);
 	start_with_pools();
 	connect_pair();
-	getsockname(listener, (struct sockaddr *)&a, &len);
-	CHECK(connect(other, (struct sockaddr *)&a, sizeof(a)) == 0);
-	second = accept(listener, NULL, NULL);
-	track_accepted(listener, second);
+	other = connect_second();
 	in("GET /first HTTP/1.1\r\n\r\n");
-	track_received(second, "GET /second HTTP/1.1\r\n\r\n", 24);
-	on_another_thread(takes_the_next_from_a_queue, &second);
+	track_received(second_server, "GET /second HTTP/1.1\r\n\r\n", 24);
+	on_another_thread(takes_the_next_from_a_queue, NULL);
 	close_server();
-	track_closed(track_closing(second));
-	close(second);
-	close(other);
+	close_second(other);
 	close_all();
 	stop_pools();
 }
@@ -1388,9 +1476,11 @@ int main(void)
 		TAP_TEST(pipelined_requests_are_one_thread_s_work_in_their_order),
 		TAP_TEST(who_sleeps_in_a_lock_does_not_keep_a_request),
 		TAP_TEST(what_a_pools_thread_writes_tells_whose_work_that_was),
+		TAP_TEST(a_request_that_nobody_read_for_may_be_another_threads),
 		TAP_TEST(what_is_given_away_for_a_request_is_its_work),
 		TAP_TEST(who_waits_for_one_client_is_no_event_loop),
 		TAP_TEST(a_pools_thread_that_turns_to_another_request_is_no_event_loop),
+		TAP_TEST(a_thread_that_always_answers_what_it_began_works_for_it),
 		TAP_TEST(another_thread_makes_a_pooled_connection_its_requests),
 		TAP_TEST(asking_another_service_makes_no_proxy),
 		TAP_TEST(a_duplicate_keeps_the_connection_open),
