@@ -62,3 +62,15 @@ tries() {
 	tries timer "${denied[@]}" "${fast[@]}" perl "$TESTS/apps/eintr.pl" "$port"
 	sampled_by thread-timer 1
 }
+
+# New kernels end no call by a tick of the thread's timer, so that counting shows nothing of this there.
+@test "a clock that may tick in the kernel has its signal blocked in each of those waits" {
+	local said=$BATS_TEST_TMPDIR/said odd="sigtimedwait|sigwait|accept with a time limit"
+	"${denied[@]}" "${preload[@]}" "$PROGRAMS/held" >"$said"
+	sampled_by thread-timer 1
+	# The kernel opens what is waited for (we wait on if it is ours), and who accepts works for no request.
+	is "" "$(grep -E "^($odd)" "$said" | grep -v ': open$')"
+	# Two that may be over before anybody looks.
+	is "" "$(grep -vE "^($odd|getrandom|waitpid)" "$said" | grep -v ': held$')"
+	[ "$(grep -c ': held$' "$said")" -ge 34 ]
+}
