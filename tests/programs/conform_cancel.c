@@ -11,7 +11,11 @@
 #include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/msg.h>
+#include <sys/random.h>
 #include <sys/select.h>
+#include <sys/un.h>
+#include <termios.h>
+#include <threads.h>
 
 /* Nothing comes here: */
 static int in, out; /* a connection */
@@ -23,12 +27,49 @@ static sem_t semaphore;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 static int locked_file, other_file;
+static int empty[2], clogged[2]; /* pipes */
+static int full_queue;
+static int caller; /* of a listener whose queue is full */
+static struct sockaddr_un busy = { .sun_family = AF_UNIX };
 static char buf[65536];
 
 static void *sleeps(void *unused)
 {
 	pause();
 	return unused;
+}
+
+/* A name in no directory; one connection fills the queue. */
+static void busy_listener(void)
+{
+	int at = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int first = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(busy.sun_path + 1, sizeof(busy.sun_path) - 1, "conform.%d", (int)getpid());
+	caller = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(at, (struct sockaddr *)&busy, sizeof(busy)) || listen(at, 0) ||
+	    connect(first, (struct sockaddr *)&busy, sizeof(busy)))
+		fatal("busy_listener");
+}
+
+static struct {
+	long type;
+	char text[1024];
+} letter = { 1, "" };
+
+static void full_things(void)
+{
+	static char bytes[1 << 16];
+
+	if (pipe2(empty, O_CLOEXEC) || pipe2(clogged, O_CLOEXEC | O_NONBLOCK))
+		fatal("pipe");
+	while (write(clogged[1], bytes, sizeof(bytes)) > 0)
+		;
+	fcntl(clogged[1], F_SETFL, 0);
+	full_queue = msgget(IPC_PRIVATE, 0600);
+	while (msgsnd(full_queue, &letter, sizeof(letter.text), IPC_NOWAIT) == 0)
+		;
+	busy_listener();
 }
 
 static void things_to_wait_for(void)
@@ -278,6 +319,24 @@ static void *joined;
 				 in_an_hour(CLOCK_MONOTONIC)))                                \
 	X(pthread_join, cleans, , pthread_join(sleeper, &joined))                             \
 	X(aio_suspend, cleans, , aio_suspend(reading(), 1, &hour))                            \
+	X(connect, cleans, , connect(caller, (struct sockaddr *)&busy, sizeof(busy)))         \
+	X(splice, cleans, , splice(empty[0], NULL, full, NULL, 10, 0))                        \
+	X(tee, cleans, , tee(empty[0], clogged[1], 10, 0))                                    \
+	X(vmsplice, cleans, , vmsplice(clogged[1], &part, 1, 0))                              \
+	X(msgsnd, cleans, , msgsnd(full_queue, &letter, sizeof(letter.text), 0))              \
+	X(sigpause, cleans, , sigpause(SIGUSR2))                                              \
+	X(thrd_sleep, cleans, , thrd_sleep(&hour, NULL))                                      \
+	X(pread, cleans, , pread(locked_file, buf, 10, 0))                                    \
+	X(preadv, cleans, , preadv(locked_file, &part, 1, 0))                                 \
+	X(pwrite, cleans, , pwrite(locked_file, buf, 10, 0))                                  \
+	X(pwritev, cleans, , pwritev(locked_file, &part, 1, 0))                               \
+	X(fsync, cleans, , fsync(locked_file))                                                \
+	X(fdatasync, cleans, , fdatasync(locked_file))                                        \
+	X(fallocate, cleans, , fallocate(locked_file, 0, 0, 4096))                            \
+	X(lockf, cleans, , lockf(locked_file, F_LOCK, 10))                                    \
+	X(tcdrain, cleans, , tcdrain(locked_file))                                            \
+	X(getrandom, cleans, , getrandom(buf, sizeof(buf), 0))                                \
+	X(close, cleans, , close(dup(locked_file)))                                           \
 	X(fcntl, cleans, , fcntl(other_file, F_OFD_SETLKW, &lock_all))                        \
 	X(system, cleans, , system("exec sleep 3600"))
 
@@ -381,11 +440,13 @@ int main(void)
 {
 	request_begin();
 	things_to_wait_for();
+	full_things();
 	sigaddset(&usr2, SIGUSR2);
 	queue = msgget(IPC_PRIVATE, 0600);
 	CALLS(CANCEL)
 	special();
 	msgctl(queue, IPC_RMID, NULL);
+	msgctl(full_queue, IPC_RMID, NULL);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	request_resume();
