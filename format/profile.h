@@ -203,9 +203,10 @@ struct profile_writer {
 	} string_table, function_table, location_table;
 };
 
-/* With the smallest memory files of up to some 380 strings and locations come out minimal; what no
- * longer fits in the tables is written again at each use: larger files, equally right. */
-enum { PROFILE_MEMORY_MIN = 64 << 10, PROFILE_MEMORY_GOOD = 512 << 10 };
+/* With the smallest memory files of up to some 90 strings and locations come out minimal, with four times as much
+ * those of four times as many; what no longer fits in the tables is written again at each use: larger files, equally
+ * right. */
+enum { PROFILE_MEMORY_MIN = 16 << 10, PROFILE_MEMORY_GOOD = 512 << 10 };
 
 struct profile_text {
 	const char *bytes; /* need not be NUL-terminated */

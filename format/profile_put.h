@@ -45,6 +45,12 @@ void profile_put(struct profile_writer *w, const void *bytes, size_t len);
 /* Writes a string that may be there already; returns its id. */
 uint32_t profile_new_string(struct profile_writer *w, const char *bytes, size_t len);
 
+/* Where len bytes fit that do not fill the buffer; NULL: there is no such place, profile_put() makes one. */
+static inline uint8_t *profile_room(struct profile_writer *w, size_t len)
+{
+	return len < sizeof(w->buffer) - w->buffered ? w->buffer + w->buffered : NULL;
+}
+
 /* Most of what is written: keys, lengths, ids. */
 static inline void profile_put_byte(struct profile_writer *w, uint8_t byte)
 {

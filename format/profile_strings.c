@@ -1,5 +1,13 @@
+#include <emmintrin.h>
+
 #include "format/profile_put.h"
 #include "format/utf8.h"
+
+/*
+ * A file has some 80 of these texts, most of them short and of plain ASCII: such a one is looked at as words that
+ * overlap, and copied once.
+ */
+enum { HEAD_MAX = 1 + PROFILE_VARINT_MAX };
 
 static const char replacement[] = "\xef\xbf\xbd";
 
@@ -29,18 +37,61 @@ static size_t clean_text(struct profile_writer *w, const char *bytes, size_t len
 
 uint32_t profile_new_string(struct profile_writer *w, const char *bytes, size_t len)
 {
-	profile_put_bytes_head(w, PROFILE_STRING, clean_text(NULL, bytes, len));
-	clean_text(w, bytes, len);
+	uint8_t *at = profile_room(w, HEAD_MAX + len);
+
+	if (!at || utf8_valid(bytes, len) != len) {
+		profile_put_bytes_head(w, PROFILE_STRING, clean_text(NULL, bytes, len));
+		clean_text(w, bytes, len);
+		return w->strings++;
+	}
+	*at++ = PROFILE_STRING << 3 | PROFILE_WIRE_BYTES;
+	at = profile_encode(at, len);
+	memcpy(at, bytes, len);
+	w->buffered = (size_t)(at + len - w->buffer);
 	return w->strings++;
 }
 
+static uint64_t load8(const char *bytes)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof(word));
+	return word;
+}
+
+static uint32_t load4(const char *bytes)
+{
+	uint32_t word;
+
+	memcpy(&word, bytes, sizeof(word));
+	return word;
+}
+
+/* All bytes of a text that has 1 to 8, some of them twice. */
+static uint64_t load_short(const char *bytes, size_t len)
+{
+	if (len >= 4)
+		return (uint64_t)load4(bytes) << 32 | load4(bytes + len - 4);
+	return ((uint64_t)(uint8_t)bytes[0] << 16 | (uint64_t)(uint8_t)bytes[len / 2] << 8 |
+		(uint8_t)bytes[len - 1]);
+}
+
+/* Its upper half is the better one: a product's lower bits know nothing of a factor's upper bits. */
 static uint32_t hash_bytes(const char *bytes, size_t len)
 {
-	uint32_t hash = 2166136261u;
+	const uint64_t factor = UINT64_C(0x9fb21c651e98df25);
+	uint64_t hash = len * factor;
 
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (uint8_t)bytes[i]) * 16777619u;
-	return hash ^ hash >> 15;
+	if (len <= 8) {
+		hash = (hash ^ load_short(bytes, len)) * factor;
+		return (uint32_t)(hash >> 32);
+	}
+	for (const char *at = bytes; at < bytes + len - 8; at += 8) {
+		hash = (hash ^ load8(at)) * factor;
+		hash ^= hash >> 32;
+	}
+	hash = (hash ^ load8(bytes + len - 8)) * factor;
+	return (uint32_t)(hash >> 32);
 }
 
 uint32_t profile_write_string(struct profile_writer *w, const char *bytes, size_t len)
@@ -122,11 +173,69 @@ static size_t encode_value(struct profile_writer *w, const char *value, size_t l
 	return out;
 }
 
-int profile_write_comment(struct profile_writer *w, const char *key, const char *value, size_t len)
+static bool are_plain_ascii(__m128i bytes)
+{
+	/* (As signed bytes, those above ASCII are below the space.) */
+	__m128i odd = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)),
+				   _mm_cmpeq_epi8(bytes, _mm_set1_epi8('%')));
+	__m128i plain = _mm_andnot_si128(odd, _mm_cmpgt_epi8(bytes, _mm_set1_epi8(' ')));
+
+	return _mm_movemask_epi8(plain) == 0xffff;
+}
+
+static __m128i load16(const char *bytes)
+{
+	return _mm_loadu_si128((const __m128i *)bytes);
+}
+
+/* Does it stand in the file as it is? (UTF-8 would, too, but is no ASCII.) */
+static bool is_plain_text(const char *value, size_t len)
+{
+	if (len < 4) {
+		for (size_t i = 0; i < len; i++)
+			if (!is_plain(value[i]) || (uint8_t)value[i] >= 0x80)
+				return false;
+		return true;
+	}
+	if (len <= 8)
+		return are_plain_ascii(_mm_set1_epi64x((long long)load_short(value, len)));
+	if (len < 16)
+		return are_plain_ascii(
+			_mm_set_epi64x((long long)load8(value), (long long)load8(value + len - 8)));
+	for (const char *at = value; at < value + len - 16; at += 16)
+		if (!are_plain_ascii(load16(at)))
+			return false;
+	return are_plain_ascii(load16(value + len - 16));
+}
+
+/* A comment's string, and its number. False: the buffer has no room for it. */
+static bool write_plain_comment(struct profile_writer *w, const char *key, size_t key_len,
+				const char *value, size_t len)
+{
+	uint8_t *at = profile_room(w, 2 * HEAD_MAX + key_len + 1 + len);
+
+	if (!at)
+		return false;
+	*at++ = PROFILE_STRING << 3 | PROFILE_WIRE_BYTES;
+	at = profile_encode(at, key_len + 1 + len);
+	memcpy(at, key, key_len);
+	at += key_len;
+	*at++ = '=';
+	memcpy(at, value, len);
+	at += len;
+	*at++ = PROFILE_COMMENT << 3 | PROFILE_WIRE_VARINT;
+	at = profile_encode(at, w->strings++);
+	w->buffered = (size_t)(at - w->buffer);
+	return true;
+}
+
+/* plain: nothing in value need be encoded. */
+static int write_comment(struct profile_writer *w, const char *key, const char *value, size_t len,
+			 bool plain)
 {
 	size_t key_len = strlen(key);
 
-	if (w->error)
+	if (w->error || (plain && write_plain_comment(w, key, key_len, value, len)))
 		return w->error;
 	profile_put_bytes_head(w, PROFILE_STRING, key_len + 1 + encode_value(NULL, value, len));
 	profile_put(w, key, key_len);
@@ -134,6 +243,11 @@ int profile_write_comment(struct profile_writer *w, const char *key, const char 
 	encode_value(w, value, len);
 	profile_put_number(w, PROFILE_COMMENT, w->strings++);
 	return w->error;
+}
+
+int profile_write_comment(struct profile_writer *w, const char *key, const char *value, size_t len)
+{
+	return write_comment(w, key, value, len, is_plain_text(value, len));
 }
 
 int profile_write_comment_number(struct profile_writer *w, const char *key, int64_t value)
@@ -147,5 +261,5 @@ int profile_write_comment_number(struct profile_writer *w, const char *key, int6
 	} while (rest /= 10);
 	if (value < 0)
 		text[--at] = '-';
-	return profile_write_comment(w, key, text + at, sizeof(text) - at);
+	return write_comment(w, key, text + at, sizeof(text) - at, true);
 }

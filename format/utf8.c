@@ -56,6 +56,10 @@ size_t utf8_valid(const char *bytes, size_t len)
 				continue;
 			}
 		}
+		if ((uint8_t)bytes[used] < 0x80) {
+			used++;
+			continue;
+		}
 		n = utf8_next(bytes + used, len - used, NULL);
 		if (!n)
 			break;

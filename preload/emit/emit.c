@@ -37,17 +37,21 @@ enum {
 _Static_assert(sizeof(struct emit_work) <= SCRATCH_WORK_BYTES, "the work area is too small");
 _Static_assert(SCRATCH_FILE_BYTES >= 65536, "too little is left to buffer the file");
 
-/* Small files: the writer clears its tables, so they are no larger than this request can use. */
+/*
+ * Small files: the writer clears its tables, so they are no larger than this request can use. (Beside what the stacks
+ * bring there are some 40 strings.)
+ */
 static size_t emit_writer_memory(const struct stacks *stacks)
 {
 	size_t entries = 0;
 
 	for (const struct stacks *s = stacks; s; s = s->next)
 		entries += s->n_nodes + 2 * s->waits.count;
-	return entries < 256  ? PROFILE_MEMORY_MIN :
-	       entries < 1024 ? 2 * PROFILE_MEMORY_MIN :
-	       entries < 4096 ? 4 * PROFILE_MEMORY_MIN :
-				SCRATCH_WRITER_BYTES;
+	return entries < 24	? PROFILE_MEMORY_MIN
+	       : entries < 256	? 4 * PROFILE_MEMORY_MIN
+	       : entries < 1024 ? 8 * PROFILE_MEMORY_MIN
+	       : entries < 4096 ? 16 * PROFILE_MEMORY_MIN
+				: SCRATCH_WRITER_BYTES;
 }
 
 static void emit_text(struct profile_writer *w, const char *key, const char *value)

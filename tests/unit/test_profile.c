@@ -189,6 +189,79 @@ static uint8_t *at_the_edge(const void *bytes, size_t len)
 	return map + size - len;
 }
 
+/* "k=" and the value as profile.h tells it, byte by byte. */
+static void expected_comment(char *to, const char *value, size_t len)
+{
+	to += sprintf(to, "k=");
+	for (size_t i = 0; i < len; i++) {
+		uint8_t byte = (uint8_t)value[i];
+		bool plain = byte > 0x20 && byte < 0x7f && byte != '%';
+
+		to += sprintf(to, plain ? "%c" : "%%%02X", byte);
+	}
+	*to = '\0';
+}
+
+/* Any byte at each place of values of any length; none beyond a value's end is looked at. */
+static void each_byte_of_a_comment_is_looked_at(void)
+{
+	static const char bytes[] = { ' ', 0x1f, '!',  '$',	   '%',
+				      '&', '~',	 0x7f, (char)0x80, (char)0xff };
+	enum { LEN_MAX = 40, CASES = LEN_MAX * (LEN_MAX + 1) / 2 * sizeof(bytes) + 1 };
+	static char expected[CASES][LEN_MAX + 6];
+	static struct profile_writer w;
+	struct profile_in *p;
+	size_t n = 0, wrong = 0;
+
+	file.len = 0;
+	profile_write_begin(&w, to_memory, &file, tables, sizeof(tables));
+	comment(&w, "k", "");
+	expected_comment(expected[n++], "", 0);
+	for (size_t len = 1; len <= LEN_MAX; len++) {
+		for (size_t i = 0; i < len * sizeof(bytes); i++) {
+			char value[LEN_MAX];
+
+			memset(value, 'x', len);
+			value[i / sizeof(bytes)] = bytes[i % sizeof(bytes)];
+			profile_write_comment(&w, "k", (char *)at_the_edge(value, len), len);
+			expected_comment(expected[n++], value, len);
+		}
+	}
+	CHECK_INT(profile_write_end(&w), 0);
+	p = read_back(&file);
+	CHECK_INT(n, CASES);
+	CHECK(p && p->n_comments == n + 1); /* and the sum */
+	for (size_t i = 0; p && i < n; i++)
+		wrong += strcmp(p->strings[p->comments[i]], expected[i]) != 0;
+	CHECK_INT(wrong, 0);
+	profile_free(p);
+}
+
+/* Texts that differ in one byte are different strings, at every length. */
+static void strings_that_differ_little_are_told_apart(void)
+{
+	static struct profile_writer w;
+	uint32_t last = 0;
+
+	file.len = 0;
+	profile_write_begin(&w, to_memory, &file, tables, sizeof(tables));
+	for (size_t len = 1; len <= 40; len++) {
+		for (size_t i = 0; i < len; i++) {
+			char value[40];
+			uint32_t id;
+
+			memset(value, 'x', len);
+			value[i] = 'y';
+			id = profile_write_string(&w, (char *)at_the_edge(value, len), len);
+			CHECK(id > last);
+			CHECK_INT(profile_write_string(&w, (char *)at_the_edge(value, len), len),
+				  id);
+			last = id;
+		}
+	}
+	CHECK_INT(profile_write_end(&w), 0);
+}
+
 static void every_cut_is_found(void)
 {
 	struct profile_error error;
@@ -488,6 +561,8 @@ int main(void)
 		TAP_TEST(what_is_written_is_read_back),
 		TAP_TEST(facts_alone_are_the_same),
 		TAP_TEST(comments_are_whole_utf8_on_disk),
+		TAP_TEST(each_byte_of_a_comment_is_looked_at),
+		TAP_TEST(strings_that_differ_little_are_told_apart),
 		TAP_TEST(every_cut_is_found),
 		TAP_TEST(every_flipped_bit_is_found),
 		TAP_TEST(any_byte_anywhere_is_survived),
