@@ -118,19 +118,27 @@ void track_closed(void *token)
 	}
 }
 
+static bool descriptors_is_clients(slot_value value)
+{
+	return value == SLOT_ACCEPTED || (value >= SLOT_POINTER_MIN && ((struct endpoint *)value)->kind == ENDPOINT_CONNECTION);
+}
+
 void track_epoll_added(int epoll_fd, int fd)
 {
-	slot_value value = slots_get(fd);
-	bool serves = value == SLOT_LISTENER || value == SLOT_ACCEPTED ||
-		      (value >= SLOT_POINTER_MIN &&
-		       ((struct endpoint *)value)->kind == ENDPOINT_CONNECTION);
+	slot_value value = slots_get(fd), set = slots_get(epoll_fd);
 
-	if (!track_callbacks || slots_get(epoll_fd) == SLOT_EPOLL_SERVING)
+	if (!track_callbacks || set == SLOT_EPOLL_SERVING)
 		return;
-	if (!serves && value == SLOT_UNKNOWN && endpoints_is_listener(fd)) {
-		serves = true;
+	if (descriptors_is_clients(value)) {
+		endpoints_reset(epoll_fd, SLOT_EPOLL_SERVING);
+		return;
+	}
+	if (set == SLOT_EPOLL_LISTENING)
+		return;
+	if (value == SLOT_UNKNOWN && endpoints_is_listener(fd)) {
+		value = SLOT_LISTENER;
 		slots_replace(fd, SLOT_UNKNOWN, SLOT_LISTENER);
 	}
-	if (serves)
-		endpoints_reset(epoll_fd, SLOT_EPOLL_SERVING);
+	if (value == SLOT_LISTENER)
+		endpoints_reset(epoll_fd, SLOT_EPOLL_LISTENING);
 }

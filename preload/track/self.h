@@ -26,6 +26,7 @@ struct track_self {
 	const struct connection *followed; /* whose bytes those are; NULL: several requests' at a time, or none */
 	bool several;      /* what is being followed is several requests' */
 	bool polls;        /* it has waited for descriptors that bring work, as event loops do */
+	bool keeps;        /* for several, with a client's connection among them: it may have more than one at a time */
 	bool blocked;      /* it has waited in a lock since it took up `current` */
 	bool stray;        /* nobody knows for whom it works: maybe for `current`; its sampling is the stray's */
 	bool seen;         /* it has been asked whether it came to be in a pool */

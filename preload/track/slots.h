@@ -14,8 +14,9 @@ enum {
 	SLOT_NOT = 1,     /* none of our business until its number is handed out again */
 	SLOT_LISTENER = 2,
 	SLOT_OUTBOUND = 3, /* connected by this process, for no request */
-	SLOT_EPOLL_SERVING = 4, /* an epoll set with a listener or a client's connection in it */
+	SLOT_EPOLL_SERVING = 4, /* an epoll set with a client's connection in it */
 	SLOT_ACCEPTED = 5,       /* a client's, no byte read yet */
+	SLOT_EPOLL_LISTENING = 6, /* an epoll set with a listener in it, and no client's connection */
 	SLOT_POINTER_MIN = 4096, /* values from here are pointers to struct endpoint */
 
 	SLOTS_LEAF = 1024,

@@ -269,7 +269,7 @@ bool turns_look_for_loop(bool waits)
 
 void turns_look_for_pipeline(void)
 {
-	if (track_self.turn || !track_self.polls || !track_self.several || !turns_take())
+	if (track_self.turn || !track_self.keeps || !track_self.several || !turns_take())
 		return;
 	current_put_down();
 	current_let_go_of_ended();

@@ -13,7 +13,7 @@
  */
 bool turns_look_for_loop(bool waits);
 /*
- * A server with a thread for each connection answers pipelined requests one after the other. An event
+ * A thread that has one connection at a time answers its pipelined requests one after the other. An event
  * loop may run all their handlers before it writes the first answer.
  */
 void turns_look_for_pipeline(void);

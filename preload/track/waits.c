@@ -5,17 +5,46 @@
 #include "preload/track/self.h"
 #include "preload/track/turns.h"
 
-/* Is waiting for this descriptor waiting for new work? */
-static bool waits_brings_work(int fd)
-{
-	slot_value value = slots_get(fd);
-	const struct connection *c = (const struct connection *)value;
+/* What a thread waits for, of the descriptors that are looked at. */
+struct waits {
+	bool work;     /* one of them brings new work */
+	bool peers;    /* one is a server's that this process asks */
+	bool clients;  /* one is a client's, or stands for some */
+	unsigned known; /* how many are anything at all: event loops wait for several, or for one that stands for several */
+};
 
-	if (value == SLOT_LISTENER || value == SLOT_ACCEPTED || value == SLOT_EPOLL_SERVING)
-		return true;
-	if (value < SLOT_POINTER_MIN || c->endpoint.kind != ENDPOINT_CONNECTION)
-		return false;
-	return track_self.turn || __atomic_load_n(&c->first, __ATOMIC_RELAXED) != track_self.current;
+static void waits_look_at_socket(struct waits *w, const struct endpoint *e)
+{
+	const struct connection *c = (const struct connection *)e;
+
+	if (e->kind != ENDPOINT_CONNECTION) {
+		w->peers = true;
+		return;
+	}
+	w->clients = true;
+	w->work = w->work || track_self.turn || __atomic_load_n(&c->first, __ATOMIC_RELAXED) != track_self.current;
+}
+
+static void waits_look_at(struct waits *w, int fd)
+{
+	slot_value value = fd >= 0 ? slots_get(fd) : SLOT_NOT;
+
+	if (value == SLOT_UNKNOWN || value == SLOT_NOT)
+		return;
+	w->known += value == SLOT_EPOLL_SERVING || value == SLOT_EPOLL_LISTENING ? 2 : 1;
+	if (value >= SLOT_POINTER_MIN)
+		waits_look_at_socket(w, (const struct endpoint *)value);
+	else if (value == SLOT_OUTBOUND)
+		w->peers = true;
+	else
+		w->work = true;
+	w->clients = w->clients || value == SLOT_ACCEPTED || value == SLOT_EPOLL_SERVING;
+}
+
+/* Nothing that is to be known can be added. */
+static bool waits_all_known(const struct waits *w)
+{
+	return w->work && w->clients && w->known > 1;
 }
 
 /* Before a look at what a thread waits for. True: it has no request whose wait this could be. */
@@ -50,72 +79,56 @@ void track_look_for_connections(void)
 
 void track_wait_epoll(int epoll_fd)
 {
-	bool serves = slots_get(epoll_fd) == SLOT_EPOLL_SERVING;
+	slot_value value = slots_get(epoll_fd);
+	bool serves = value == SLOT_EPOLL_SERVING || value == SLOT_EPOLL_LISTENING;
 
 	if (serves)
 		track_self.polls = true;
+	if (value == SLOT_EPOLL_SERVING)
+		track_self.keeps = true;
 	if (current_has_work() && ((waits_is_idle() && !track_self.stray) || serves))
 		waits_for_work();
 }
 
 /* In an event loop that has nobody's sockets to wait for, that is a wait for new work, too. */
-static bool waits_for_peer(int fd)
+static void waits_among(const struct waits *w, bool idle)
 {
-	slot_value value = slots_get(fd);
+	bool several = w->known > 1;
 
-	return value == SLOT_OUTBOUND ||
-	       (value >= SLOT_POINTER_MIN && ((struct endpoint *)value)->kind == ENDPOINT_OUTBOUND);
-}
-
-/* Event loops wait for several descriptors, or for one that stands for several: for new ones, and for those they have. */
-static void waits_among(bool several)
-{
+	if (!idle && !w->work && (!track_self.turn || w->peers))
+		return;
 	if (!several && !track_self.turn) {
 		current_quiet();
 		return;
 	}
 	track_self.polls = track_self.polls || several;
+	track_self.keeps = track_self.keeps || (several && w->clients);
 	waits_for_work();
-}
-
-static bool waits_for_several(int count, const fd_set *read_set, const fd_set *write_set)
-{
-	int n = 0;
-
-	for (int fd = 0; fd < count && fd < FD_SETSIZE && n < 2; fd++)
-		n += (read_set && FD_ISSET(fd, read_set)) || (write_set && FD_ISSET(fd, write_set));
-	return n > 1;
 }
 
 void track_wait_poll(const struct pollfd *fds, size_t count)
 {
-	bool idle, peer = false;
+	struct waits w = { 0 };
+	bool idle;
 
 	if (!current_has_work())
 		return;
 	idle = waits_is_idle() && !track_self.stray;
-	for (size_t i = 0; fds && i < count && !idle; i++) {
-		idle = fds[i].fd >= 0 && waits_brings_work(fds[i].fd);
-		peer = peer || (fds[i].fd >= 0 && waits_for_peer(fds[i].fd));
-	}
-	if (idle || (track_self.turn && !peer))
-		waits_among(count > 1 || (fds && count == 1 && slots_get(fds[0].fd) == SLOT_EPOLL_SERVING));
+	for (size_t i = 0; fds && i < count && !waits_all_known(&w); i++)
+		waits_look_at(&w, fds[i].fd);
+	waits_among(&w, idle);
 }
 
 void track_wait_select(int count, const fd_set *read_set, const fd_set *write_set)
 {
-	bool idle, peer = false;
+	struct waits w = { 0 };
+	bool idle;
 
 	if (!current_has_work())
 		return;
 	idle = waits_is_idle() && !track_self.stray;
-	for (int fd = 0; fd < count && fd < FD_SETSIZE && !idle; fd++) {
-		if (!((read_set && FD_ISSET(fd, read_set)) ||
-		      (write_set && FD_ISSET(fd, write_set))))
-			continue;
-		idle = waits_brings_work(fd);
-		peer = peer || waits_for_peer(fd);
-	}
-	if (idle || (track_self.turn && !peer))
-		waits_among(waits_for_several(count, read_set, write_set));
+	for (int fd = 0; fd < count && fd < FD_SETSIZE && !waits_all_known(&w); fd++)
+		if ((read_set && FD_ISSET(fd, read_set)) || (write_set && FD_ISSET(fd, write_set)))
+			waits_look_at(&w, fd);
+	waits_among(&w, idle);
 }

@@ -570,6 +570,8 @@ static void *pipelined_on_a_loop(void *epoll)
 	int fd = *(int *)epoll;
 
 	track_wait_epoll(fd);
+	track_epoll_added(fd, server);
+	track_wait_epoll(fd);
 	in("GET /a HTTP/1.1\r\n\r\n");
 	CHECK(track_current() != NULL && !track_in_turns());
 	out(RESPONSE);
@@ -750,6 +752,36 @@ static void a_loops_tasks_are_looked_at_for_a_moment_after_the_last_answer(void)
 	on_a_loop(goes_on_when_it_has_answered);
 }
 
+#define CLOSING "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
+
+/* It waits for new connections with others at the same set (uwsgi), and for its only one together with what wakes it (Ruby). */
+static void *has_one_connection_at_a_time(void *epoll)
+{
+	struct pollfd fds[2] = { { .fd = server, .events = POLLIN }, { .events = POLLIN } };
+	int woken[2];
+	fd_set set;
+
+	CHECK(pipe(woken) == 0);
+	fds[1].fd = woken[0];
+	FD_ZERO(&set);
+	FD_SET(server, &set);
+	FD_SET(woken[0], &set);
+	track_wait_epoll(*(int *)epoll);
+	in("GET /a HTTP/1.1\r\n\r\n");
+	out(CLOSING);
+	track_wait_poll(fds, 2);
+	in("GET /a HTTP/1.1\r\n\r\n");
+	out(CLOSING);
+	track_wait_select((server > woken[0] ? server : woken[0]) + 1, &set, NULL);
+	in("GET /b HTTP/1.1\r\n\r\nGET /c HTTP/1.1\r\n\r\n");
+	CHECK(!track_in_turns() && track_current() != NULL);
+	out(RESPONSE RESPONSE);
+	track_thread_ends();
+	close(woken[0]);
+	close(woken[1]);
+	return NULL;
+}
+
 static void *pipelined_on_a_thread(void *unused)
 {
 	in("GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n");
@@ -757,6 +789,11 @@ static void *pipelined_on_a_thread(void *unused)
 	out(RESPONSE RESPONSE);
 	track_thread_ends();
 	return unused;
+}
+
+static void pipelined_requests_make_no_loop_of_a_thread_with_one_connection(void)
+{
+	on_a_loop(has_one_connection_at_a_time);
 }
 
 static void pipelined_requests_are_one_thread_s_work_in_their_order(void)
@@ -1470,6 +1507,7 @@ int main(void)
 		TAP_TEST(a_front_ends_uwsgi_packet_makes_a_proxy_whatever_its_path),
 		TAP_TEST(an_event_loops_turn_does_not_mix_up_upstreams),
 		TAP_TEST(pipelined_requests_make_a_thread_that_polls_a_loop),
+		TAP_TEST(pipelined_requests_make_no_loop_of_a_thread_with_one_connection),
 		TAP_TEST(a_loop_that_sleeps_in_a_lock_keeps_no_request_from_being_finished),
 		TAP_TEST(who_looks_for_connections_in_the_middle_of_a_request_is_a_loop),
 		TAP_TEST(a_loops_tasks_are_looked_at_for_a_moment_after_the_last_answer),
