@@ -184,6 +184,7 @@ static size_t io_connection_step(struct connection *c, const void *bytes, size_t
 	bool sends = what == IO_SENT || what == IO_SENT_PLAIN;
 	struct connection_events events;
 	struct request *open, *answered;
+	bool whole;
 	size_t used;
 
 	*more = false;
@@ -201,6 +202,7 @@ static size_t io_connection_step(struct connection *c, const void *bytes, size_t
 	open = c->first;
 	if (open)
 		request_ref(open);
+	whole = !open || open->in.any.stage == WIRE_DONE;
 	spin_unlock(&c->endpoint.lock);
 	turns_look_for_pipeline();
 	if (answered)
@@ -213,6 +215,9 @@ static size_t io_connection_step(struct connection *c, const void *bytes, size_t
 		request_unref(open);
 	else if (open)
 		current_take_up(open, io_begins(&events, open));
+	/* A pool's thread may leave the rest to others, and go on with something that it need not read. */
+	if (!sends && !whole)
+		strays_begin(false);
 	track_self.several = false;
 	track_self.followed = NULL;
 	*more = events.more;

@@ -994,6 +994,44 @@ static void a_request_that_nobody_read_for_may_be_another_threads(void)
 	stop_pools();
 }
 
+/* Puma: what comes slowly, head or body, is read on by another thread. */
+static void *leaves_the_rest_to_others(void *rest)
+{
+	happened[0] = '\0';
+	in("POST /a HTTP/1.1\r\nContent-Length: 2\r\n");
+	CHECK_STR(happened, "began; resumed /a; paused /a; stray; ");
+	in("\r\n");
+	CHECK(strstr(happened, "paused /a; stray; stray was for /a; resumed /a; paused /a; stray; ") != NULL);
+	happened[0] = '\0';
+	if (rest) {
+		second_out(RESPONSE);
+		CHECK_STR(happened, "stray was for /x; stray; ");
+	} else {
+		in("ok");
+		CHECK_STR(happened, "stray was for /a; resumed /a; ");
+		out(RESPONSE);
+	}
+	track_thread_ends();
+	return NULL;
+}
+
+static void who_has_not_read_a_request_whole_may_go_on_with_another(void)
+{
+	int other;
+
+	start_with_pools();
+	track_pools = true;
+	connect_pair();
+	other = connect_second();
+	on_another_thread(leaves_the_rest_to_others, NULL);
+	track_received(second_server, "GET /x HTTP/1.1\r\n\r\n", 19);
+	on_another_thread(leaves_the_rest_to_others, &other);
+	close_second(other);
+	close_server();
+	close_all();
+	stop_pools();
+}
+
 enum { OWN_MANY = 40 };
 
 static void *answers_in_order(void *unused)
@@ -1515,6 +1553,7 @@ int main(void)
 		TAP_TEST(who_sleeps_in_a_lock_does_not_keep_a_request),
 		TAP_TEST(what_a_pools_thread_writes_tells_whose_work_that_was),
 		TAP_TEST(a_request_that_nobody_read_for_may_be_another_threads),
+		TAP_TEST(who_has_not_read_a_request_whole_may_go_on_with_another),
 		TAP_TEST(what_is_given_away_for_a_request_is_its_work),
 		TAP_TEST(who_waits_for_one_client_is_no_event_loop),
 		TAP_TEST(a_pools_thread_that_turns_to_another_request_is_no_event_loop),
