@@ -105,6 +105,21 @@ static bool settle_may_tell(const struct settling *s, uint64_t task, uintptr_t c
 	return turn_may_tell(s->turn, task) && settle_goes_on(s, coroutine);
 }
 
+/*
+ * So may a greenlet that has neither read nor written anything by Python's means yet (uwsgi reads heads itself): it has
+ * its number for as long as it lives, and what another one with that number reads later began later.
+ */
+static bool settle_greenlet_may_tell(const struct settling *s, const struct python_task *task)
+{
+	return !task->coroutine && task->stack && (!s->waits || task->stack != s->loop_stack) && s->turn->open_most > 0 &&
+	       !turn_has_told(s->turn, task->number);
+}
+
+static bool settle_sample_may_tell(const struct settling *s, const struct python_task *task)
+{
+	return settle_may_tell(s, task->number, task->coroutine) || settle_greenlet_may_tell(s, task);
+}
+
 /* Those that ran in this turn, and go on. */
 static void settle_learn_tasks(const struct settling *s)
 {
@@ -137,7 +152,7 @@ static void settle_earlier(struct settling *s, uint32_t samples)
 
 		if (answer.request && settle_give_sample(s, i, &answer)) {
 			settle_give_time(s, answer.request, 0, cpu_ns, cpu_ns);
-		} else if (settle_may_tell(s, task->number, task->coroutine)) {
+		} else if (settle_sample_may_tell(s, task)) {
 			held_keep(held, i, cpu_ns);
 		} else {
 			s->nobodys_samples++;
@@ -199,7 +214,7 @@ static void settle_stretch(struct settling *s, unsigned events, uint32_t first, 
 		if (answer.request && settle_own(owners, &count, answer.request) &&
 		    settle_give_sample(s, i, &answer))
 			continue;
-		if (!answer.request && settle_may_tell(s, task->number, task->coroutine)) {
+		if (!answer.request && settle_sample_may_tell(s, task)) {
 			held_keep(held, i, cpu_ns / n);
 		} else {
 			s->nobodys_samples++;

@@ -335,6 +335,11 @@ void turn_remember(struct turn *turn)
 		turn_keep(&turn->last, NULL);
 }
 
+bool turn_has_told(const struct turn *turn, uint64_t task)
+{
+	return turn_previous(turn, turn->count, task) != NULL;
+}
+
 bool turn_may_tell(const struct turn *turn, uint64_t task)
 {
 	return elders_may_tell(&turn->elders, task);

@@ -101,6 +101,9 @@ struct request *turn_next_open(const struct turn *turn, unsigned *at);
 /* May this task tell in a later turn whose work it did? Not if it has answered, and nothing else is there to be answered. */
 bool turn_may_tell(const struct turn *turn, uint64_t task);
 
+/* Has it read or written something in this turn? */
+bool turn_has_told(const struct turn *turn, uint64_t task);
+
 /* Remembers who the events' tasks worked for, and forgets requests that have ended. Takes references itself. */
 void turn_remember(struct turn *turn);
 /* Forgets all; drops the references of `last`, `tasks` and `elders`, not those of events. */

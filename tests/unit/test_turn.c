@@ -131,6 +131,15 @@ static void what_the_reading_function_called_back_is_the_readers(void)
 	end();
 }
 
+static void a_task_has_told_when_it_has_read_or_written(void)
+{
+	begin();
+	reads(110, a, 7);
+	CHECK(turn_has_told(&turn, 7));
+	CHECK(!turn_has_told(&turn, 8));
+	end();
+}
+
 static void learns(uint64_t at_ns, bool inside)
 {
 	const struct turn_work work = { .at_ns = at_ns, .inside = inside };
@@ -396,6 +405,7 @@ int main(void)
 		TAP_TEST(a_request_that_begins_had_no_work_before),
 		TAP_TEST(between_a_read_of_one_and_a_write_of_another_nobody_knows),
 		TAP_TEST(what_the_reading_function_called_back_is_the_readers),
+		TAP_TEST(a_task_has_told_when_it_has_read_or_written),
 		TAP_TEST(what_a_loop_that_calls_back_does_outside_leads_to_the_next_write),
 		TAP_TEST(a_loop_that_also_works_when_it_has_read_may_do_so_for_any),
 		TAP_TEST(a_callback_that_turned_to_another_request_is_not_the_readers),
