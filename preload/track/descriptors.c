@@ -37,7 +37,7 @@ void track_connected(int fd)
 	o = working_for || track_self.turn ? endpoints_new_outbound(working_for) : NULL;
 	endpoints_reset(fd, o ? (slot_value)o : SLOT_OUTBOUND);
 	/* What led to this was for it. (Where the loop calls back, it may be somebody's timer that has run out.) */
-	if (o && working_for && track_self.turn && track_self.turn->running && track_self.turn->inside == 0) {
+	if (o && working_for && track_self.turn && track_self.turn->running && !turn_calls_back(track_self.turn)) {
 		request_ref(working_for);
 		turns_event(working_for, true, true, true);
 	}

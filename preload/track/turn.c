@@ -162,8 +162,7 @@ void turn_learn(struct turn *turn, const struct turn_work *work)
 
 enum { TURN_INSIDE_PER_OUTSIDE = 4 };
 
-/* All that reads lead to, or nearly so? (lighttpd parses heads where it reads, and returns before it handles them.) */
-static bool turn_calls_back(const struct turn *turn)
+bool turn_calls_back(const struct turn *turn)
 {
 	return turn->inside / TURN_INSIDE_PER_OUTSIDE > turn->outside ||
 	       (turn->inside > 0 && turn->outside == 0);

@@ -79,6 +79,8 @@ struct turn_work {
 };
 /* Does the loop call back from where it reads? To be told of each sample that has no task but the loop's. */
 void turn_learn(struct turn *turn, const struct turn_work *work);
+/* All that reads lead to, or nearly so? (lighttpd parses heads where it reads, and returns before it handles them.) */
+bool turn_calls_back(const struct turn *turn);
 
 /* Whose work was it? */
 struct turn_answer turn_whose(const struct turn *turn, const struct turn_work *work);

@@ -110,10 +110,9 @@ lighttpd_burns() {
 	lighttpd_burns close,keep,slow,abort "" --static --kinds 0,2
 }
 
-# (It handles a head when the function that read it has returned: that may be anybody's, and with it the checking of
-# most passwords. What it compresses is given to whom it is sent.)
+# (It handles a head when the function that read it has returned: whose that is shows when it connects.)
 @test "lighttpd in front of gunicorn" {
 	behind_gunicorn
-	LEAST=0.85 lighttpd_burns close,keep,slow,abort \
+	LEAST=0.93 lighttpd_burns close,keep,slow,abort \
 		"proxy.server = ( \"\" => (( \"host\" => \"127.0.0.1\", \"port\" => $upstream )) )" --kinds 0
 }

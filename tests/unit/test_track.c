@@ -525,9 +525,10 @@ static void an_event_loops_turn_does_not_mix_up_upstreams(void)
 
 static unsigned events_of_several, turns_hidden, turns_begun;
 static uint64_t running_task; /* its coroutine has the same number */
+static struct turn *running_turn;
 static void turn_begins(struct turn *turn)
 {
-	(void)turn;
+	running_turn = turn;
 	turns_begun++;
 }
 static void turn_event(struct turn_event *event)
@@ -750,6 +751,48 @@ static void *goes_on_when_it_has_answered(void *argument)
 static void a_loops_tasks_are_looked_at_for_a_moment_after_the_last_answer(void)
 {
 	on_a_loop(goes_on_when_it_has_answered);
+}
+
+/* A proxy: what it did before it connected was for whom it connects, unless it calls back where it reads. */
+static unsigned events_of_a_connect(unsigned inside, unsigned outside)
+{
+	unsigned before = running_turn->count;
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	int upstream = socket(AF_INET, SOCK_STREAM, 0);
+
+	running_turn->inside = inside;
+	running_turn->outside = outside;
+	getsockname(listener, (struct sockaddr *)&a, &len);
+	CHECK(connect(upstream, (struct sockaddr *)&a, sizeof(a)) == 0);
+	track_connected(upstream);
+	track_closed(track_closing(upstream));
+	close(upstream);
+	return running_turn->count - before;
+}
+
+static void *connects_when_it_has_read(void *epoll)
+{
+	int fd = *(int *)epoll;
+
+	track_epoll_added(fd, server);
+	track_wait_epoll(fd);
+	in("GET /b HTTP/1.1\r\n\r\nGET /c HTTP/1.1\r\n\r\n");
+	out(RESPONSE RESPONSE);
+	track_wait_epoll(fd);
+	in("GET /d HTTP/1.1\r\n\r\n");
+	CHECK(track_in_turns());
+	CHECK_INT(events_of_a_connect(0, 0), 1);
+	CHECK_INT(events_of_a_connect(1, 1), 1);
+	CHECK_INT(events_of_a_connect(1, 0), 0);
+	CHECK_INT(events_of_a_connect(80, 1), 0);
+	track_thread_ends();
+	return NULL;
+}
+
+static void a_loop_that_works_on_when_it_has_read_connects_for_who_was_read(void)
+{
+	on_a_loop(connects_when_it_has_read);
 }
 
 #define CLOSING "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
@@ -1545,6 +1588,7 @@ int main(void)
 		TAP_TEST(a_front_ends_uwsgi_packet_makes_a_proxy_whatever_its_path),
 		TAP_TEST(an_event_loops_turn_does_not_mix_up_upstreams),
 		TAP_TEST(pipelined_requests_make_a_thread_that_polls_a_loop),
+		TAP_TEST(a_loop_that_works_on_when_it_has_read_connects_for_who_was_read),
 		TAP_TEST(pipelined_requests_make_no_loop_of_a_thread_with_one_connection),
 		TAP_TEST(a_loop_that_sleeps_in_a_lock_keeps_no_request_from_being_finished),
 		TAP_TEST(who_looks_for_connections_in_the_middle_of_a_request_is_a_loop),
