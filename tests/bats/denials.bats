@@ -28,6 +28,8 @@ serve() {
 		is "route=1 path=/r1/$i" "$(get "/r1/$i" | cut -d' ' -f1,2)"
 	done
 }
+# doctor WORD...: what it says where the server stands, its command put after WORD...
+doctor() { "$@" "$REQPROF" doctor -o "$profiles" 2>&1 || true; }
 status() { "$REQPROF" ctl "$profiles" status --json; }
 total() { status | jq ".totals.$1"; }
 
@@ -81,6 +83,7 @@ total() { status | jq ".totals.$1"; }
 	stop "$server_pid"
 	status | jq -e '.totals.requests_seen == 8 and .totals.files_failed > 0 and
 		.file_error.errno == 24 and (.file_error.advice | test("ulimit"))'
+	[[ $(doctor prlimit --nofile=7) == *"only 7 open files"*"ulimit -n"* ]]
 	is "" "$(grep -v '^route=' "$BATS_TEST_TMPDIR/server.log")" "the server said more:"
 }
 
@@ -96,6 +99,7 @@ total() { status | jq ".totals.$1"; }
 	serve "${as_nobody[@]}" prlimit --sigpending=0
 	retry has_profiles 8
 	status | jq -e '.totals | .samples + .lost_signal_queue > 0' >/dev/null
+	[[ $(doctor "${as_nobody[@]}" prlimit --sigpending=0) == *"only 0 queued signals"*"ulimit -i"* ]]
 	settle "$server_pid" 8
 }
 
@@ -107,13 +111,24 @@ total() { status | jq ".totals.$1"; }
 	[ ! -e "/proc/$server_pid/root/proc/self" ] || is "" "$(ls "/proc/$server_pid/root/proc")"
 	settle "$server_pid" 8
 	all_facts | jq -e '.["reqprof.samples"] > 0' >/dev/null
+	[[ $(doctor unshare -m sh -c 'umount -l /proc; exec "$@"' sh env "REQPROF_LIB=$LIBREQPROF") == *"/proc is not there"*"mount -t proc"* ]]
 }
 
-@test "/dev/shm is missing: requests have their profiles" {
-	need_root "unmounting"
+@test "/dev/shm is missing, or may not be written: requests have their profiles, and it is said what is not there" {
+	need_root "mounting"
 	unshare -m true 2>/dev/null || skip "no mount namespaces here"
-	serve unshare -m sh -c 'mount -t tmpfs -o ro,size=4k none /dev/shm; exec "$@"' sh
-	settle "$server_pid" 8
+	local way
+	for way in "-o size=4k none /dev" "-o ro,size=4k none /dev/shm"; do
+		use_profiles "$BATS_TEST_TMPDIR/${way##*/}"
+		port=$(free_port)
+		serve unshare -m sh -c "mount -t tmpfs $way; exec \"\$@\"" sh
+		retry has_profiles 8
+		is 1 "$(total live_refused)"
+		"$REQPROF" ctl "$profiles" status | grep "1  processes without a live file: recover"
+		[[ $(doctor unshare -m sh -c "mount -t tmpfs $way; exec \"\$@\"" sh) == *"none in /dev/shm"*"recover would not"*REQPROF_LIVE* ]]
+		settle "$server_pid" 8
+	done
+	[[ $(doctor env) != *live-files* ]]
 }
 
 @test "a read-only root: the server serves; with a directory that may be written it is profiled" {
@@ -133,6 +148,8 @@ total() { status | jq ".totals.$1"; }
 	serve unshare -m sh -c "$read_only" sh
 	profiles=/proc/$server_pid/root$REQPROF_WRITABLE/profiles
 	retry has_profiles 8
+	profiles=$BATS_TEST_TMPDIR/elsewhere
+	[[ $(doctor unshare -m sh -c 'mount --make-rprivate / && mount -o remount,ro,bind / && exec "$@"' sh) == *"mounted read-only"*"another directory"* ]]
 }
 
 @test "in a container's namespaces (user, process ids, mounts) requests have their profiles" {

@@ -68,6 +68,24 @@ decided() {
 	[ ! -s "$profiles/reqprof.control" ] || is "" "$(stat -c %s "$profiles/reqprof.control")"
 }
 
+@test "a disk that fills up while the server runs, and is emptied: what was not written is counted, the rest is there" {
+	small_disk size=4m
+	serve
+	answers 5
+	retry decided 5
+	dd if=/dev/zero of="$profiles/filler" bs=4k 2>/dev/null || true
+	answers 7
+	retry decided 12
+	status | jq -e '.totals.files_written == 5 and .totals.files_failed == 7 and .file_error.errno == 28 and
+		(.file_error.advice | test("space"))'
+	is "" "$(find "$profiles" -name '.reqprof-*')" "temporary files:"
+	rm "$profiles/filler"
+	answers 4
+	retry decided 16
+	is 9 "$(status | jq .totals.files_written)"
+	is 9 "$(all_facts | jq -s 'map(select(.["reqprof.end"] == "complete")) | length')"
+}
+
 @test "no more files may be made (inodes, as with a quota): counted, with the reason" {
 	small_disk size=8m,nr_inodes=8
 	serve

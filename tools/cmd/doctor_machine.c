@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gnu/libc-version.h>
+#include <linux/magic.h>
 #include <linux/perf_event.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -15,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "format/env.h"
+#include "format/live.h"
 #include "tools/cmd/doctor_checks.h"
 #include "tools/cmd/findings.h"
 #include "tools/cmd/library.h"
@@ -201,6 +205,38 @@ static void check_limits(void)
 			     "/proc is not there: of native frames less is known");
 }
 
+/* What keeps live files from being there (NULL: nothing), as of our own environment. */
+static const char *live_trouble(const char *place)
+{
+	struct rlimit limit;
+	struct statfs fs;
+
+	if (statfs(place, &fs))
+		return strerror(errno);
+	if (fs.f_type != TMPFS_MAGIC && fs.f_type != RAMFS_MAGIC)
+		return "it is not in memory";
+	if (eaccess(place, W_OK | X_OK))
+		return strerror(errno);
+	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur < (rlim_t)LIVE_BYTES)
+		return "files may not be so long: ulimit -f";
+	return NULL;
+}
+
+static void check_live_files(void)
+{
+	const char *place = getenv(ENV_LIVE);
+	const char *trouble;
+
+	if (!place || !*place)
+		place = LIVE_PLACE;
+	trouble = strcmp(place, "off") == 0 ? NULL : live_trouble(place);
+	if (trouble)
+		findings_add(FINDING_NOTE, "live-files",
+			     "a tmpfs that the server may write, as " ENV_LIVE,
+			     "none in %s (%s): recover would not find the requests of a server that is killed",
+			     place, trouble);
+}
+
 void doctor_check_machine(const struct doctor_user *user)
 {
 	check_kernel();
@@ -208,6 +244,8 @@ void doctor_check_machine(const struct doctor_user *user)
 	check_clock(user);
 	check_memory_reads();
 	check_limits();
+	if (!user->pid)
+		check_live_files();
 }
 
 /* ---- the directory ---- */
