@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "preload/control/control.h"
+#include "preload/hook/bare_fork.h"
 #include "preload/hook/guard.h"
 #include "preload/hook/libssl.h"
 #include "preload/hook/real.h"
@@ -105,6 +106,7 @@ __attribute__((constructor)) static void init_start(void)
 	python_serves = loop_serves;
 	track_start(&requests_callbacks);
 	pthread_atfork(NULL, NULL, init_postfork_child);
+	bare_fork_configure(init_postfork_child);
 	hook_active = true;
 }
 

@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/hook/bare_fork.h"
 #include "preload/hook/guard.h"
 #include "preload/hook/libssl.h"
 #include "preload/hook/real.h"
@@ -51,8 +52,7 @@ bool hook_in_vfork_child(void)
 	return false;
 }
 
-/* Called by the stub below, in the parent, before it vforks. */
-void process_before_vfork(void);
+/* Called by the stub below, too, in the parent, before it vforks. */
 __attribute__((used)) void process_before_vfork(void)
 {
 	if (!libc_vfork)

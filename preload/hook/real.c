@@ -57,6 +57,7 @@ static bool real_exists(const char *name)
 		{ "thrd_sleep", 28 },		  { "getrandom", 25 },
 		{ "aio_suspend", 34 },		  { "gai_suspend", 34 },
 		{ "preadv2", 26 },		  { "pwritev2", 26 },
+		{ "_Fork", 34 },
 	};
 	const char *version = gnu_get_libc_version();
 	int minor = 0;

@@ -17,6 +17,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
@@ -207,6 +208,8 @@
 	     (const void *address, socklen_t len, int family, struct hostent *entry, char *buf, \
 	      size_t size, struct hostent **found, int *error), \
 	     (address, len, family, entry, buf, size, found, error)) \
+	/* bare_fork.c: forks without libc's handlers */ \
+	HOOK(pid_t, _Fork, (void), ()) \
 	/* file.c: files, which may be on a slow disk, and their locks */ \
 	HOOK(ssize_t, pread, (int fd, void *buf, size_t size, off_t offset), \
 	     (fd, buf, size, offset)) \
@@ -299,6 +302,10 @@
 	     (fd, command, argument)) \
 	HOOK(int, fcntl64, (int fd, int command, ...), (int fd, int command, void *argument), \
 	     (fd, command, argument)) \
+	HOOK(int, clone, (int (*run)(void *), void *stack, int flags, void *argument, ...), \
+	     (int (*run)(void *), void *stack, int flags, void *argument, void *parent_tid, \
+	      void *tls, void *child_tid), \
+	     (run, stack, flags, argument, parent_tid, tls, child_tid)) \
 	HOOK(long, syscall, (long number, ...), \
 	     (long number, long a, long b, long c, long d, long e, long f), \
 	     (number, a, b, c, d, e, f))
@@ -348,6 +355,7 @@
 	ALIAS(__pthread_rwlock_wrlock, pthread_rwlock_wrlock) \
 	ALIAS(__sysv_signal, sysv_signal) \
 	ALIAS(aio_suspend64, aio_suspend) \
+	ALIAS(__clone, clone) \
 	ALIAS(preadv64v2, preadv2) \
 	ALIAS(pwritev64v2, pwritev2)
 

@@ -29,7 +29,11 @@ same() {
 @test "files at offsets, file locks" { same conform_file; }
 @test "waiting for descriptors, time and names" { same conform_wait; }
 @test "descriptors made, copied, connected and closed" { same conform_socket 2; }
-@test "children, commands, ends, modules, vfork" { same conform_process; }
+@test "children, commands, ends, modules, vfork" {
+	same conform_process
+	# Children closed its connection, in their own tables.
+	is "complete complete" "$(facts "$profiles"/POST.conform.*.pprof | jq -r '.["reqprof.end"]' | xargs)"
+}
 @test "cancelling a thread in each call that waits" { same conform_cancel; }
 @test "waiting for signals in each way" { same conform_suspend; }
 @test "System V, pages of pipes, room in files, random numbers, waits by number" { same conform_ipc; }

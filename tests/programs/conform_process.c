@@ -2,6 +2,7 @@
 #include "tests/programs/conform.h"
 
 #include <dlfcn.h>
+#include <sched.h>
 #include <spawn.h>
 
 pid_t __wait(int *);
@@ -305,11 +306,76 @@ static void spawning(void)
 static volatile int shared;
 
 pid_t __fork(void);
+int __clone(int (*)(void *), void *, int, void *, ...);
+
+/* ---- without libc's handlers: by number, and with a stack of the child's own */
+
+static pid_t fork_by_number(void)
+{
+	return (pid_t)syscall(SYS_fork);
+}
+
+static pid_t clone_by_number(void)
+{
+	return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0);
+}
+
+static pid_t clone3_by_number(void)
+{
+	uint64_t words[8] = { [4] = SIGCHLD };
+
+	return (pid_t)syscall(SYS_clone3, words, sizeof(words));
+}
+
+static int cloned(void *argument)
+{
+	shared = 2;
+	burn(5);
+	return *(int *)argument;
+}
+
+/* In our memory, but with descriptors of its own. */
+static int cloned_as_vfork(void *argument)
+{
+	int wrong = close(request_server) != 0 || close(request_client) != 0;
+
+	shared = 3 + wrong;
+	return *(int *)argument;
+}
+
+#define CLONING(name)                                                                       \
+	do {                                                                                \
+		static char stack[65536] __attribute__((aligned(16)));                      \
+		int status_wanted = 7;                                                      \
+                                                                                            \
+		CASE(name)                                                                  \
+		show("no function", name(NULL, stack + sizeof(stack), SIGCHLD, NULL));      \
+		show("no stack", name(cloned, NULL, SIGCHLD, NULL));                        \
+		show("bad flags", name(cloned, stack + sizeof(stack), CLONE_SIGHAND, NULL)); \
+		shared = 1;                                                                 \
+		child = name(cloned, stack + sizeof(stack), SIGCHLD, &status_wanted);       \
+		waitpid(child, &state, 0);                                                  \
+		say_status(state);                                                          \
+		say("  our memory: %d\n", shared);                                          \
+		child = name(cloned_as_vfork, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, \
+			     &status_wanted);                                               \
+		waitpid(child, &state, 0);                                                  \
+		say_status(state);                                                          \
+		say("  our memory, shared: %d\n", shared);                                  \
+		request_resume();                                                           \
+		burn(5);                                                                    \
+	} while (0)
 
 static void forking(void)
 {
 	sigset_t ours;
 
+	FORKING(_Fork);
+	FORKING(fork_by_number);
+	FORKING(clone_by_number);
+	FORKING(clone3_by_number);
+	CLONING(clone);
+	CLONING(__clone);
 	FORKING(fork);
 	FORKING(__fork);
 	sigemptyset(&ours);
