@@ -148,6 +148,108 @@ kill_burning() { # PID: in the middle of a request that has used half a second o
 	is "" "$(live_files)"
 }
 
+# in_call PID NUMBER [ARGUMENT-3]: one of its threads is in this system call.
+in_call() { cut -d' ' -f"1${3:+,4}" "/proc/$1/task"/*/syscall 2>/dev/null | grep -qx "$2${3:+ $3}"; }
+ends() { all_facts | jq -r '"\(.["url.path"]) \(.["reqprof.end"])"' | sort | paste -sd,; }
+OPEN="/burn interrupted,/ok complete,/ok complete,/ok complete,/peer interrupted,/sleep interrupted"
+
+# with_three_open: a worker with four threads has answered three requests and works for three that do not end.
+with_three_open() {
+	server_up server "$port"
+	pid=$(worker)
+	worker
+	ask /sleep
+	ask /peer
+	ask /burn
+	retry in_call "$pid" 230
+	retry in_call "$pid" 45 0x1
+	retry burnt "$pid" 50
+	is "$pid" "$(worker)"
+	retry has_profiles 3
+}
+
+@test "several requests at once in one process: those that were open are recovered, once, and no other" {
+	requires uwsgi gunicorn
+	local server words i
+	for server in uwsgi gunicorn; do
+		words=(uwsgi --plugins python3 --http-socket "127.0.0.1:$port" --master --processes 1 --threads 4
+			--chdir "$TESTS/apps" --wsgi-file interrupted.py --die-on-term)
+		[ "$server" = uwsgi ] || words=(gunicorn --chdir "$TESTS/apps" -k gthread --threads 4 -w 1 --timeout 600
+			-b "127.0.0.1:$port" interrupted:application)
+		use_profiles "$BATS_TEST_TMPDIR/$server"
+		spawn server "${preload[@]}" "${words[@]}"
+		with_three_open
+		kill -KILL "$pid"
+		retry gone "$pid"
+		# By several that look at the same time.
+		for i in 1 2 3 4; do
+			"$REQPROF" recover "$profiles" >"$BATS_TEST_TMPDIR/recover.$i" 2>&1 3>&- &
+			words[i]=$!
+		done
+		for i in 1 2 3 4; do wait "${words[i]}"; done
+		is 3 "$(cat "$BATS_TEST_TMPDIR"/recover.? | grep -c ' interrupted after ')"
+		is "$OPEN" "$(ends)"
+		stop "$server_pid" KILL
+		port=$(free_port)
+	done
+}
+
+@test "a crash in one of a uwsgi worker's threads: the requests of all are recovered" {
+	requires uwsgi
+	spawn server "${preload[@]}" uwsgi --plugins python3 --http-socket "127.0.0.1:$port" --master --processes 1 \
+		--threads 5 --chdir "$TESTS/apps" --wsgi-file interrupted.py --die-on-term
+	with_three_open
+	ask /crash
+	retry gone "$pid"
+	run -0 "$REQPROF" recover "$profiles"
+	is "/burn interrupted,/crash interrupted${OPEN#/burn interrupted}" "$(ends)"
+}
+
+@test "workers that end by max-requests interrupt nobody, however often it is looked for such" {
+	requires uwsgi gunicorn
+	local server words
+	for server in uwsgi gunicorn; do
+		words=(uwsgi --plugins python3 --http-socket "127.0.0.1:$port" --master --processes 2
+			--max-requests 5 --min-worker-lifetime 0 --chdir "$TESTS/apps" --wsgi-file interrupted.py --die-on-term)
+		[ "$server" = uwsgi ] || words=(gunicorn --chdir "$TESTS/apps" -w 2 --max-requests 5 --timeout 600
+			-b "127.0.0.1:$port" interrupted:application)
+		use_profiles "$BATS_TEST_TMPDIR/$server"
+		mkdir "$profiles"
+		spawn server "${preload[@]}" "${words[@]}"
+		server_up server "$port"
+		spawn looks bash -c 'while "$0" recover "$1"; do :; done' "$REQPROF" "$profiles"
+		is "200 60" "$(seq -f "/%g" 60 | load_client --port "$port" --concurrency 4)"
+		retry has_profiles 60
+		stop "$looks_pid"
+		is "" "$(grep -v '^0 requests recovered from 0 ended processes' "$BATS_TEST_TMPDIR/looks.log")"
+		# (A uwsgi that is told to end while it starts a worker may wait for that one for ever, bare as well.)
+		settle "$server_pid" 60 KILL
+		run -0 "$REQPROF" recover "$profiles"
+		[[ $output == "0 requests recovered"* ]]
+		is "60 complete" "$(all_facts | jq -r '.["reqprof.end"]' | sort | uniq -c | xargs)"
+		is 60 "$(all_facts | jq -r '.["url.path"]' | sort -u | wc -l)"
+		[ "$(all_facts | jq '.["process.pid"]' | sort -u | wc -l)" -gt 5 ]
+		port=$(free_port)
+	done
+}
+
+@test "gunicorn's --timeout ends the request by an exception: the worker itself writes its profile, once" {
+	requires gunicorn
+	spawn server "${preload[@]}" gunicorn --chdir "$TESTS/apps" -w 1 --timeout 1 -b "127.0.0.1:$port" \
+		interrupted:application
+	server_up server "$port"
+	local pid path
+	for path in /sleep /burn; do
+		pid=$(worker)
+		ask "$path"
+		retry gone "$pid"
+	done
+	worker
+	run -0 "$REQPROF" recover "$profiles"
+	[[ $output == "0 requests recovered"* ]]
+	is "/burn aborted,/ok complete,/ok complete,/ok complete,/sleep aborted" "$(ends)"
+}
+
 @test "killed for want of memory: the profile says in which function" {
 	requires perf
 	[ "$(id -u)" -eq 0 ] || skip "memory limits need root"
@@ -183,6 +285,48 @@ kill_burning() { # PID: in the middle of a request that has used half a second o
 	run -0 "$REQPROF" recover "$profiles"
 	[[ $output == *"1 request recovered from 1 ended process"* ]]
 	is 1 "$(interrupted | wc -l)"
+}
+
+@test "children made without libc's handlers leave their parent's live file and profiles alone" {
+	requires gunicorn
+	cat >"$BATS_TEST_TMPDIR/bare.py" <<-'END'
+		import ctypes, os
+		libc = ctypes.CDLL(None)
+		STACK = ctypes.create_string_buffer(65536)
+		TOP = ctypes.c_void_p(ctypes.addressof(STACK) + 65536 - 64)
+		child = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(lambda _: os._exit(0))
+		WAYS = {
+		    "/_Fork": libc._Fork,
+		    "/fork-by-number": lambda: libc.syscall(57),
+		    "/clone-by-number": lambda: libc.syscall(56, 17, 0, 0, 0, 0),
+		    "/clone": lambda: ctypes.PyDLL(None).clone(child, TOP, 17, None),
+		}
+		class Body(list):
+		    # The answer is out: no request is open when the child ends.
+		    def close(self):
+		        if self.way in WAYS:
+		            pid = WAYS[self.way]()
+		            if pid == 0:
+		                os._exit(0)
+		            assert os.waitpid(pid, 0) == (pid, 0)
+		def application(environ, start_response):
+		    body = Body([b"%d" % os.getpid()])
+		    body.way = environ["PATH_INFO"]
+		    start_response("200 OK", [("Content-Length", str(len(body[0])))])
+		    return body
+	END
+	spawn server "${preload[@]}" gunicorn --chdir "$BATS_TEST_TMPDIR" -w 1 -b "127.0.0.1:$port" bare:application
+	server_up server "$port"
+	local pid path
+	pid=$(worker)
+	for path in /_Fork /fork-by-number /clone-by-number /clone /ok; do
+		is "$pid" "$(get "$path")" "$path:"
+	done
+	is 1 "$(live_files | wc -l)" "live files:"
+	settle "$server_pid" 6
+	is "$pid" "$(all_facts | jq '.["process.pid"]' | sort -u)"
+	is "_Fork clone clone-by-number fork-by-number ok ok" \
+		"$(all_facts | jq -r 'select(.["reqprof.end"] == "complete") | .["url.path"][1:]' | sort | xargs)"
 }
 
 @test "before the first request there is no live file, then one with mode 0600, at the end none" {
