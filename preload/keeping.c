@@ -159,10 +159,22 @@ static bool keeping_disk_is_slow(void)
 	return monotonic_ns() < __atomic_load_n(&disk_slow_until_ns, __ATOMIC_RELAXED);
 }
 
-static void keeping_note_disk(uint64_t begun_ns)
+/* Of a write that took that long since the thread's last reading: without the time in which no CPU was free for it. */
+static uint64_t keeping_without_queue(struct sample_thread *thread, uint64_t took)
+{
+	struct usage now, since;
+
+	usage_read(&thread->usage_source, &now);
+	since = usage_since(&thread->reading.usage, &now);
+	return since.queued_ns < took ? took - since.queued_ns : 0;
+}
+
+static void keeping_note_disk(struct sample_thread *thread, uint64_t begun_ns)
 {
 	uint64_t now = monotonic_ns(), took = now - begun_ns;
 
+	if (took >= DISK_SLOW_NS)
+		took = keeping_without_queue(thread, took);
 	if (took >= DISK_SLOW_NS)
 		__atomic_store_n(&disk_slow_until_ns,
 				 now + (took < DISK_REST_MAX_NS / 10 ? took * 10 : DISK_REST_MAX_NS),
@@ -182,5 +194,5 @@ void keeping_finished(struct request *r, const struct stacks *stacks, struct sam
 	}
 	begun_ns = monotonic_ns();
 	keeping_write_profile(r, stacks, thread, kept);
-	keeping_note_disk(begun_ns);
+	keeping_note_disk(thread, begun_ns);
 }

@@ -14,7 +14,10 @@ loaded() {
 		return 1
 	}
 	is "$count" "$said"
-	retry has_profiles "${FILES:-$count}"
+	retry has_profiles "${FILES:-$count}" || {
+		"$REQPROF" ctl "$profiles" status --json | jq -c '.totals | with_entries(select(.value != 0))' >&2
+		return 1
+	}
 }
 
 # attributed NAME MANNERS [OPTION...]: loads the server that `spawn NAME` started, ends it, and checks.

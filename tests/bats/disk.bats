@@ -108,6 +108,47 @@ decided() {
 	is "" "$(find "$profiles" -name '.reqprof-*' -o -name '*.pprof')" "left behind:"
 }
 
+# goes_before NICE PID: where all of a session's processes share a CPU as one, too.
+goes_before() {
+	renice -n "$1" -g "$2" >/dev/null 2>&1 || true
+	[ ! -e "/proc/$2/autogroup" ] || echo "$1" >"/proc/$2/autogroup" || true
+}
+
+@test "a write that waits for a CPU does not make the disk a slow one" {
+	local burner burners=()
+	passthrough
+	serve taskset -c 0
+	goes_before 19 "$server_pid"
+	for burner in 1 2 3; do
+		spawn burner taskset -c 0 "$PYTHON" -c 'while True: pass'
+		goes_before -20 "$burner_pid"
+		kill -STOP "$burner_pid"
+		burners+=("$burner_pid")
+	done
+	answers 2
+	retry decided 2
+	# The disk stands still for a moment, and when it goes on the CPU is taken.
+	kill -STOP "$fuse_pid"
+	is "route=1 path=/r1/3" "$(get /r1/3 | cut -d' ' -f1,2)"
+	# (One of its threads is in no accept() and in no futex().)
+	waits_for_the_disk() {
+		grep -qsvE "^(43 |202 |running)" "/proc/$server_pid"/task/*/syscall || {
+			cat "/proc/$server_pid"/task/*/syscall >&2
+			return 1
+		}
+	}
+	retry waits_for_the_disk
+	kill -CONT "${burners[@]}" "$fuse_pid"
+	sleep 2.5 # longer than what counts as slow
+	kill -STOP "${burners[@]}"
+	retry decided 3
+	is "route=1 path=/r1/4" "$(get /r1/4 | cut -d' ' -f1,2)"
+	decided_or_not() { decided 4 || [ "$(status | jq .totals.files_slow)" -gt 0 ]; }
+	retry decided_or_not
+	is "0 4" "$(status | jq -r '.totals | "\(.files_slow) \(.files_written)"')"
+	stop "$server_pid"
+}
+
 @test "the directory is removed while the server runs: it is made again, with a control page" {
 	serve REQPROF_MAX_FILES=5
 	answers 3
