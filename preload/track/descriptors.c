@@ -24,6 +24,24 @@ void track_arrived(int fd)
 		endpoints_reset(fd, SLOT_UNKNOWN);
 }
 
+/*
+ * What led to this connection was for whom it is made. Where the loop calls back, it may be somebody's timer that has run
+ * out; and of requests that were sent at once any that is owed something may be the one that it is made for.
+ */
+static void descriptors_tell_turn(struct request *working_for)
+{
+	struct turn *turn = track_self.turn;
+
+	if (!turn || !turn->running)
+		return;
+	if (!working_for && turn->count > 0)
+		turn->events[turn->count - 1].cut = true;
+	if (!working_for || turn_calls_back(turn))
+		return;
+	request_ref(working_for);
+	turns_event(working_for, true, true, true);
+}
+
 void track_connected(int fd)
 {
 	struct request *working_for;
@@ -36,11 +54,8 @@ void track_connected(int fd)
 	/* Who it is for may show by what is sent. */
 	o = working_for || track_self.turn ? endpoints_new_outbound(working_for) : NULL;
 	endpoints_reset(fd, o ? (slot_value)o : SLOT_OUTBOUND);
-	/* What led to this was for it. (Where the loop calls back, it may be somebody's timer that has run out.) */
-	if (o && working_for && track_self.turn && track_self.turn->running && !turn_calls_back(track_self.turn)) {
-		request_ref(working_for);
-		turns_event(working_for, true, true, true);
-	}
+	if (o)
+		descriptors_tell_turn(working_for);
 }
 
 void track_duplicated(int from, int to)

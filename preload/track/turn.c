@@ -168,6 +168,16 @@ bool turn_calls_back(const struct turn *turn)
 	       (turn->inside > 0 && turn->outside == 0);
 }
 
+/* Without tasks: may what was done between these two have been for any request, whatever they are about? */
+static bool turn_is_anybodys(const struct turn *turn, unsigned until)
+{
+	const struct turn_event *previous = until > 0 ? &turn->events[until - 1] : NULL;
+	const struct turn_event *next = until < turn->count ? &turn->events[until] : NULL;
+
+	return turn->hidden || (next && next->several) || (previous && (previous->several || previous->cut)) ||
+	       turn_owes(turn, until);
+}
+
 /*
  * Without tasks only the order tells. That something can be read is no consequence of what was done
  * before; and after a read that did not call it back, or a write in the middle, it may be anybody's
@@ -180,8 +190,7 @@ static struct turn_answer turn_whose_order(const struct turn *turn, const struct
 	const struct turn_event *previous = until > 0 ? &turn->events[until - 1] : NULL;
 	const struct turn_event *next = until < turn->count ? &turn->events[until] : NULL;
 
-	if (turn->hidden || (next && next->several) || (previous && previous->several) ||
-	    turn_owes(turn, until))
+	if (turn_is_anybodys(turn, until))
 		return (struct turn_answer){ NULL, TURN_NOBODY };
 	if (next && next->before && previous && previous->after &&
 	    previous->request == next->request)
@@ -244,8 +253,7 @@ struct turn_answer turn_whose_between(const struct turn *turn, unsigned events)
 	const struct turn_event *next = events < turn->count ? &turn->events[events] : NULL;
 	uint64_t at_ns = previous ? previous->at_ns : turn->start_ns;
 
-	if (turn->hidden || (next && next->several) || (previous && previous->several) ||
-	    turn_owes(turn, events))
+	if (turn_is_anybodys(turn, events))
 		return (struct turn_answer){ NULL, TURN_NOBODY };
 	if (next && next->before && (next->sent || !previous || !previous->after))
 		return turn_answer(next->request, at_ns, TURN_INFERRED);

@@ -28,6 +28,7 @@ struct turn_event {
 	bool after;		 /* so is the work after it: not when it ends here */
 	bool sent;		 /* not a read: readiness for that is no consequence of the work before */
 	bool begins;		 /* with the answer to another one, of its connection */
+	bool cut;		 /* somebody has been worked for since, and it is not known who */
 	bool several;		 /* its bytes, or its connection at that time, were several requests' */
 };
 

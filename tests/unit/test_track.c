@@ -753,6 +753,39 @@ static void a_loops_tasks_are_looked_at_for_a_moment_after_the_last_answer(void)
 	on_a_loop(goes_on_when_it_has_answered);
 }
 
+static int second_server;
+
+/* Another client, whose connection has been accepted as second_server. */
+static int connect_second(void)
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	int other = socket(AF_INET, SOCK_STREAM, 0);
+
+	getsockname(listener, (struct sockaddr *)&a, &len);
+	CHECK(connect(other, (struct sockaddr *)&a, sizeof(a)) == 0);
+	second_server = accept(listener, NULL, NULL);
+	track_accepted(listener, second_server);
+	return other;
+}
+
+static void close_second(int other)
+{
+	track_closed(track_closing(second_server));
+	close(second_server);
+	close(other);
+}
+
+static void second_out(const char *text)
+{
+	track_sent(second_server, text, strlen(text));
+}
+
+static void second_in(const char *text)
+{
+	track_received(second_server, text, strlen(text));
+}
+
 /* A proxy: what it did before it connected was for whom it connects, unless it calls back where it reads. */
 static unsigned events_of_a_connect(unsigned inside, unsigned outside)
 {
@@ -775,6 +808,8 @@ static void *connects_when_it_has_read(void *epoll)
 {
 	int fd = *(int *)epoll;
 
+	int other = connect_second();
+
 	track_epoll_added(fd, server);
 	track_wait_epoll(fd);
 	in("GET /b HTTP/1.1\r\n\r\nGET /c HTTP/1.1\r\n\r\n");
@@ -786,7 +821,17 @@ static void *connects_when_it_has_read(void *epoll)
 	CHECK_INT(events_of_a_connect(1, 1), 1);
 	CHECK_INT(events_of_a_connect(1, 0), 0);
 	CHECK_INT(events_of_a_connect(80, 1), 0);
+	CHECK(!running_turn->events[running_turn->count - 1].cut);
+	/* /f has begun, and /g's next step comes first: the connection may be for either. */
+	out(RESPONSE);
+	in("GET /e HTTP/1.1\r\n\r\nGET /f HTTP/1.1\r\n\r\n");
+	second_in("GET /g HTTP/1.1\r\n\r\n");
+	out(RESPONSE);
+	second_out("HTTP/1.1 200 OK\r\n");
+	CHECK_INT(events_of_a_connect(0, 0), 0);
+	CHECK(running_turn->events[running_turn->count - 1].cut);
 	track_thread_ends();
+	close_second(other);
 	return NULL;
 }
 
@@ -971,34 +1016,6 @@ static void what_a_pools_thread_writes_tells_whose_work_that_was(void)
 	stop_pools();
 }
 
-static int second_server;
-
-/* Another client, whose connection has been accepted as second_server. */
-static int connect_second(void)
-{
-	struct sockaddr_in a;
-	socklen_t len = sizeof(a);
-	int other = socket(AF_INET, SOCK_STREAM, 0);
-
-	getsockname(listener, (struct sockaddr *)&a, &len);
-	CHECK(connect(other, (struct sockaddr *)&a, sizeof(a)) == 0);
-	second_server = accept(listener, NULL, NULL);
-	track_accepted(listener, second_server);
-	return other;
-}
-
-static void close_second(int other)
-{
-	track_closed(track_closing(second_server));
-	close(second_server);
-	close(other);
-}
-
-static void second_out(const char *text)
-{
-	track_sent(second_server, text, strlen(text));
-}
-
 /* A pool of one thread gives what is left in a connection's buffer back to its queue. */
 static void *answers_from_a_queue(void *unused)
 {
@@ -1008,7 +1025,7 @@ static void *answers_from_a_queue(void *unused)
 	happened[0] = '\0';
 	out(RESPONSE);
 	CHECK_STR(happened, "paused /a; finished /a; began; stray; ");
-	track_received(second_server, two, strlen(two));
+	second_in(two);
 	happened[0] = '\0';
 	second_out(RESPONSE);
 	CHECK_STR(happened, "paused /c; finished /c; began; stray; ");
@@ -1067,7 +1084,7 @@ static void who_has_not_read_a_request_whole_may_go_on_with_another(void)
 	connect_pair();
 	other = connect_second();
 	on_another_thread(leaves_the_rest_to_others, NULL);
-	track_received(second_server, "GET /x HTTP/1.1\r\n\r\n", 19);
+	second_in("GET /x HTTP/1.1\r\n\r\n");
 	on_another_thread(leaves_the_rest_to_others, &other);
 	close_second(other);
 	close_server();
@@ -1273,7 +1290,7 @@ static void a_pools_thread_that_turns_to_another_request_is_no_event_loop(void)
 	connect_pair();
 	other = connect_second();
 	in("GET /first HTTP/1.1\r\n\r\n");
-	track_received(second_server, "GET /second HTTP/1.1\r\n\r\n", 24);
+	second_in("GET /second HTTP/1.1\r\n\r\n");
 	on_another_thread(takes_the_next_from_a_queue, NULL);
 	close_server();
 	close_second(other);

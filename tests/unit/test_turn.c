@@ -131,6 +131,18 @@ static void what_the_reading_function_called_back_is_the_readers(void)
 	end();
 }
 
+static void when_somebody_unknown_has_been_worked_for_the_order_tells_nothing(void)
+{
+	begin();
+	reads(110, a, 0);
+	turn.events[0].cut = true;
+	writes(150, a, 0);
+	writes(190, a, 0);
+	CHECK_STR(whose(130, 0), "nobody");
+	CHECK_STR(whose(170, 0), "a!");
+	end();
+}
+
 static void a_task_has_told_when_it_has_read_or_written(void)
 {
 	begin();
@@ -405,6 +417,7 @@ int main(void)
 		TAP_TEST(a_request_that_begins_had_no_work_before),
 		TAP_TEST(between_a_read_of_one_and_a_write_of_another_nobody_knows),
 		TAP_TEST(what_the_reading_function_called_back_is_the_readers),
+		TAP_TEST(when_somebody_unknown_has_been_worked_for_the_order_tells_nothing),
 		TAP_TEST(a_task_has_told_when_it_has_read_or_written),
 		TAP_TEST(what_a_loop_that_calls_back_does_outside_leads_to_the_next_write),
 		TAP_TEST(a_loop_that_also_works_when_it_has_read_may_do_so_for_any),
