@@ -159,7 +159,8 @@ children_work() {
 	spawn server "${preload[@]}" "${node[@]}" \
 		"$TESTS/apps/burning.js" "$port"
 	PERF_MAP=1 attributed server close,keep,slow --wrong 0.001 --least 0.7
-	shared_at_most 2
+	# (A busy machine leaves more of it to a moment when nobody can tell.)
+	shared_at_most 4
 }
 
 @test "node: of requests that were sent at once nobody knows whose handler runs" {
