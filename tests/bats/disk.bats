@@ -130,14 +130,9 @@ goes_before() {
 	# The disk stands still for a moment, and when it goes on the CPU is taken.
 	kill -STOP "$fuse_pid"
 	is "route=1 path=/r1/3" "$(get /r1/3 | cut -d' ' -f1,2)"
-	# (One of its threads is in no accept() and in no futex().)
-	waits_for_the_disk() {
-		grep -qsvE "^(43 |202 |running)" "/proc/$server_pid"/task/*/syscall || {
-			cat "/proc/$server_pid"/task/*/syscall >&2
-			return 1
-		}
-	}
-	retry waits_for_the_disk
+	# (One of its threads, and that is neither accept() nor futex().)
+	is_in_a_call() { grep -qsvE "^(43 |202 |running)" "/proc/$server_pid"/task/*/syscall; }
+	retry is_in_a_call
 	kill -CONT "${burners[@]}" "$fuse_pid"
 	sleep 2.5 # longer than what counts as slow
 	kill -STOP "${burners[@]}"
