@@ -139,15 +139,18 @@ calibration = threading.Lock()
 
 
 def n_for(call, milliseconds, start):
-    """The n with which call uses about so many milliseconds."""
+    """The n with which call uses about so many milliseconds, when nothing disturbs it."""
     n = start
-    while True:
-        before = clock()
-        call(n)
-        used = clock() - before
-        if used > 4000000:
-            return max(1, round(n * milliseconds * 1e6 / used))
+    while used_by(call, n) <= 4000000:
         n *= 2
+    # A neighbour can only make it slower.
+    return max(1, round(n * milliseconds * 1e6 / min(used_by(call, n) for _ in range(3))))
+
+
+def used_by(call, n):
+    before = clock()
+    call(n)
+    return clock() - before
 
 
 def calibrate():
