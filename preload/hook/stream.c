@@ -1,4 +1,6 @@
 /* Bytes that the host reads and writes. */
+#include "preload/hook/stream.h"
+
 #include <errno.h>
 
 #include "preload/hook/guard.h"
@@ -41,8 +43,8 @@ static void stream_received_flags(const struct wait *w, int fd, const void *buf,
 	stream_received(w, fd, flags & MSG_TRUNC ? NULL : buf, got);
 }
 
-static void stream_received_parts(const struct wait *w, int fd, const struct iovec *parts,
-				  size_t count, ssize_t got)
+void stream_received_parts(const struct wait *w, int fd, const struct iovec *parts, size_t count,
+			   ssize_t got)
 {
 	int saved = errno;
 
@@ -66,8 +68,8 @@ static void stream_sent(const struct wait *w, int fd, const void *buf, ssize_t s
 	errno = saved;
 }
 
-static void stream_sent_parts(const struct wait *w, int fd, const struct iovec *parts, size_t count,
-			      ssize_t sent)
+void stream_sent_parts(const struct wait *w, int fd, const struct iovec *parts, size_t count,
+		       ssize_t sent)
 {
 	int saved = errno;
 

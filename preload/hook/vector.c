@@ -1,16 +1,12 @@
 /* readv and writev with flags: at an offset in a file, or, at -1, where the stream stands. */
-#include <errno.h>
-
 #include "preload/hook/guard.h"
 #include "preload/hook/real.h"
-#include "preload/hook/waiting.h"
-#include "preload/track/track.h"
+#include "preload/hook/stream.h"
 
 EXPORT ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t offset, int flags)
 {
 	struct wait w;
 	ssize_t got;
-	int saved;
 
 	waiting_begin(&w);
 	got = libc_preadv2(fd, parts, count, offset, flags);
@@ -19,13 +15,7 @@ EXPORT ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t offse
 		return got;
 	}
 	waiting_received(&w, fd, got);
-	saved = errno;
-	if (got > 0 && track_wants(fd) && hook_enter()) {
-		track_moved_at(wait_ended_ns(&w));
-		track_received_vector(fd, parts, (size_t)count, (size_t)got);
-		hook_leave();
-	}
-	errno = saved;
+	stream_received_parts(&w, fd, parts, (size_t)count, got);
 	return got;
 }
 
@@ -33,7 +23,6 @@ EXPORT ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t offs
 {
 	struct wait w;
 	ssize_t sent;
-	int saved;
 
 	if (offset == -1)
 		waiting_tells();
@@ -44,13 +33,7 @@ EXPORT ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t offs
 		return sent;
 	}
 	waiting_sent(&w, fd);
-	saved = errno;
-	if (sent > 0 && track_wants_sent(fd) && hook_enter()) {
-		track_moved_at(wait_ended_ns(&w));
-		track_sent_vector(fd, parts, (size_t)count, (size_t)sent);
-		hook_leave();
-	}
-	errno = saved;
+	stream_sent_parts(&w, fd, parts, (size_t)count, sent);
 	return sent;
 }
 
