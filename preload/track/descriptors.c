@@ -79,8 +79,7 @@ void track_epoll_changed(int fd)
 	struct request *r = NULL;
 	uint64_t task;
 
-	if (!track_self.turn || !track_self.turn->running || value < SLOT_POINTER_MIN ||
-	    ((struct endpoint *)value)->kind != ENDPOINT_CONNECTION)
+	if (!track_self.turn || !track_self.turn->running || !endpoints_is(value, ENDPOINT_CONNECTION))
 		return;
 	task = track_callbacks->turn_task();
 	if (!task || task == track_self.turn->loop_task)
@@ -135,7 +134,7 @@ void track_closed(void *token)
 
 static bool descriptors_is_clients(slot_value value)
 {
-	return value == SLOT_ACCEPTED || (value >= SLOT_POINTER_MIN && ((struct endpoint *)value)->kind == ENDPOINT_CONNECTION);
+	return value == SLOT_ACCEPTED || endpoints_is(value, ENDPOINT_CONNECTION);
 }
 
 void track_epoll_added(int epoll_fd, int fd)

@@ -33,9 +33,7 @@ struct connection *endpoints_lock_connection(int fd)
 {
 	slot_value value = slots_get(fd);
 
-	if (value < SLOT_POINTER_MIN || ((struct endpoint *)value)->kind != ENDPOINT_CONNECTION)
-		return NULL;
-	return (struct connection *)endpoints_lock(fd, value);
+	return endpoints_is(value, ENDPOINT_CONNECTION) ? (struct connection *)endpoints_lock(fd, value) : NULL;
 }
 
 static void endpoints_end_connection(struct connection *c)

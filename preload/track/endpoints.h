@@ -9,6 +9,12 @@
 #include "preload/track/outbound.h"
 #include "preload/track/slots.h"
 
+/* Does a slot with this value stand for an endpoint of this kind? */
+static inline bool endpoints_is(slot_value value, enum endpoint_kind kind)
+{
+	return value >= SLOT_POINTER_MIN && ((const struct endpoint *)value)->kind == kind;
+}
+
 /* Locked; NULL: fd stands for something else by now. */
 struct endpoint *endpoints_lock(int fd, slot_value value);
 /* Locked; NULL: fd stands for no client's connection. */

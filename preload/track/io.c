@@ -109,7 +109,7 @@ bool track_answered(int fd)
 	struct outbound *o;
 	bool answered;
 
-	if (value < SLOT_POINTER_MIN || ((struct endpoint *)value)->kind != ENDPOINT_OUTBOUND)
+	if (!endpoints_is(value, ENDPOINT_OUTBOUND))
 		return false;
 	o = (struct outbound *)endpoints_lock(fd, value);
 	if (!o)
