@@ -73,6 +73,13 @@ static inline uint8_t *profile_encode(uint8_t *at, uint64_t value)
 	return at;
 }
 
+/* A field's key and number, or the length of its bytes. All field numbers are below 16: a key is one byte. */
+static inline uint8_t *profile_encode_field(uint8_t *at, unsigned field, unsigned wire, uint64_t value)
+{
+	*at++ = (uint8_t)(field << 3 | wire);
+	return profile_encode(at, value);
+}
+
 /* Two numbers fit, and the buffer is not full afterwards. */
 static inline bool profile_has_room(const struct profile_writer *w)
 {
@@ -90,14 +97,12 @@ static inline void profile_put_varint(struct profile_writer *w, uint64_t value)
 	profile_put_byte(w, (uint8_t)value);
 }
 
-/* All field numbers are below 16: a key is one byte. */
 static inline void profile_put_field(struct profile_writer *w, unsigned field, unsigned wire,
 				     uint64_t value)
 {
 	if (profile_has_room(w)) {
-		w->buffer[w->buffered] = (uint8_t)(field << 3 | wire);
-		w->buffered =
-			(size_t)(profile_encode(w->buffer + w->buffered + 1, value) - w->buffer);
+		w->buffered = (size_t)(profile_encode_field(w->buffer + w->buffered, field, wire, value) -
+				       w->buffer);
 		return;
 	}
 	profile_put_byte(w, (uint8_t)(field << 3 | wire));

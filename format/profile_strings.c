@@ -44,8 +44,7 @@ uint32_t profile_new_string(struct profile_writer *w, const char *bytes, size_t 
 		clean_text(w, bytes, len);
 		return w->strings++;
 	}
-	*at++ = PROFILE_STRING << 3 | PROFILE_WIRE_BYTES;
-	at = profile_encode(at, len);
+	at = profile_encode_field(at, PROFILE_STRING, PROFILE_WIRE_BYTES, len);
 	memcpy(at, bytes, len);
 	w->buffered = (size_t)(at + len - w->buffer);
 	return w->strings++;
@@ -216,15 +215,13 @@ static bool write_plain_comment(struct profile_writer *w, const char *key, size_
 
 	if (!at)
 		return false;
-	*at++ = PROFILE_STRING << 3 | PROFILE_WIRE_BYTES;
-	at = profile_encode(at, key_len + 1 + len);
+	at = profile_encode_field(at, PROFILE_STRING, PROFILE_WIRE_BYTES, key_len + 1 + len);
 	memcpy(at, key, key_len);
 	at += key_len;
 	*at++ = '=';
 	memcpy(at, value, len);
 	at += len;
-	*at++ = PROFILE_COMMENT << 3 | PROFILE_WIRE_VARINT;
-	at = profile_encode(at, w->strings++);
+	at = profile_encode_field(at, PROFILE_COMMENT, PROFILE_WIRE_VARINT, w->strings++);
 	w->buffered = (size_t)(at - w->buffer);
 	return true;
 }

@@ -327,10 +327,7 @@ size_t profile_encode_locations(uint8_t *to, const uint32_t *locations, size_t n
 
 static uint8_t *encode_number(uint8_t *at, unsigned field, uint64_t value)
 {
-	if (!value)
-		return at;
-	*at++ = (uint8_t)(field << 3 | PROFILE_WIRE_VARINT);
-	return profile_encode(at, value);
+	return value ? profile_encode_field(at, field, PROFILE_WIRE_VARINT, value) : at;
 }
 
 /* Its length stands before it, in one byte: three ids and a number are PROFILE_LABEL_BYTES at most. */
