@@ -4,6 +4,7 @@
 
 #include "preload/control/control.h"
 #include "preload/emit/budget.h"
+#include "preload/emit/budget_early.h"
 #include "preload/emit/emit.h"
 #include "preload/emit/kept.h"
 #include "preload/live/record.h"
@@ -32,6 +33,7 @@ void keeping_process(uint32_t pid, uint64_t start_unix_ns)
 	process = pid;
 	started_ns = start_unix_ns;
 	files_begun = 0;
+	budget_early_postfork_child();
 }
 
 bool keeping_filtered_out(const struct request *r)

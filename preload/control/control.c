@@ -16,7 +16,7 @@
 #include "preload/sigsafe/raw.h"
 
 enum { LOCK_TRIES = 20, LOCK_PAUSE_NS = 1000000 };
-static const uint64_t RETRY_NS = 1000000000;
+static const uint64_t RETRY_NS = 1000000000, RETRY_LOCKED_NS = 10000000;
 
 static struct control_settings settings;
 static struct control_page private_page;   /* serves until the real one is open */
@@ -24,6 +24,7 @@ static struct control_page *page = &private_page;
 static struct control_process *slot = &private_page.processes[0];
 static bool joined;        /* atomic */
 static uint64_t retry_ns;  /* atomic: not again before this */
+static bool lock_awaited;  /* it was somebody else's all the time */
 static uint32_t joining;   /* one thread at a time */
 static uint64_t begun_before; /* profiles, by this process's former self */
 static uint64_t page_inode; /* of the file that is mapped; 0: none */
@@ -163,18 +164,21 @@ static struct control_process *control_take_slot(struct control_page *p)
 	return found;
 }
 
-/* A stopped `ctl` may hold the lock: the host does not wait for it longer than this. */
-static int control_lock(int fd)
+/*
+ * A stopped `ctl` may hold the lock, or another worker whom nobody gives a CPU: the host waits for it once, and
+ * no longer than this. Then it looks often, since what it writes meanwhile is in no one's budget.
+ */
+static int control_lock(int fd, uint64_t now_ns)
 {
 	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
-	long result = 0;
+	int tries = lock_awaited ? 1 : LOCK_TRIES;
+	long result;
 
-	for (int i = 0; i < LOCK_TRIES; i++) {
-		result = raw_syscall3(SYS_flock, fd, LOCK_EX | LOCK_NB, 0);
-		if (result == 0)
-			return 0;
+	while ((result = raw_syscall3(SYS_flock, fd, LOCK_EX | LOCK_NB, 0)) != 0 && --tries > 0)
 		raw_syscall3(SYS_nanosleep, (long)&pause, 0, 0);
-	}
+	lock_awaited = result != 0;
+	if (result == -EWOULDBLOCK)
+		__atomic_store_n(&retry_ns, now_ns + RETRY_LOCKED_NS, __ATOMIC_RELAXED);
 	return (int)result;
 }
 
@@ -263,7 +267,7 @@ void control_join(uint64_t now_ns)
 	__atomic_store_n(&retry_ns, now_ns + RETRY_NS, __ATOMIC_RELAXED);
 	result = ours_take_here(control_open(path, sizeof(path)), &fd);
 	if (result == 0)
-		result = control_lock(fd);
+		result = control_lock(fd, now_ns);
 	if (result == 0 && page == &private_page)
 		result = control_map(fd);
 	if (result == 0) {
@@ -292,6 +296,7 @@ void control_lost(void)
 	slot = &private_page.processes[0];
 	page = &private_page;
 	page_inode = 0;
+	private_page.budget.files = private_page.budget.bytes = 0;
 	__atomic_store_n(&joined, false, __ATOMIC_RELEASE);
 	__atomic_store_n(&joining, 0, __ATOMIC_RELEASE);
 }
@@ -392,5 +397,6 @@ void control_postfork_child(void)
 	begun_before = 0;
 	joining = 0;
 	retry_ns = 0;
+	lock_awaited = false;
 	wishing = 0;
 }

@@ -24,7 +24,8 @@ struct control_settings {
 /* At load: no system call. */
 void control_configure(const struct control_settings *settings);
 /* At a process's first request: creates the directory if need be, opens or creates the page, takes a
- * slot in it. Failing, it tries again at most once a second of requests. Cheap when done. */
+ * slot in it. Failing, it tries again at most once a second of requests; at most every 10 ms while somebody else holds
+ * the file's lock, for which only the first one waits, 20 ms at most. Cheap when done. */
 void control_join(uint64_t now_ns);
 
 /* The page's file is no longer where it was: somebody removed it. The next request makes another. */

@@ -8,6 +8,7 @@
 
 #include "format/profile.h"
 #include "preload/emit/budget_count.h"
+#include "preload/emit/budget_early.h"
 #include "preload/ours.h"
 #include "preload/sigsafe/raw.h"
 
@@ -203,9 +204,63 @@ static void budget_count_existing(struct budget *b)
 	budget_count_end(b->shared);
 }
 
+/* Behind the youngest; the queue is open as fd. */
+static void budget_enter(struct budget *b, int fd, struct control_file *entry)
+{
+	struct control_budget *shared = b->shared;
+	uint64_t ticket;
+
+	/* Limits that were raised later allow more than the queue was made for. */
+	if ((shared->max_files || shared->max_bytes) &&
+	    budget_load(&shared->head) - budget_load(&shared->tail) + CONTROL_QUEUE_SPARE >=
+		    shared->capacity &&
+	    budget_evict(b, fd))
+		b->evicted_files++;
+	ticket = __atomic_fetch_add(&shared->head, 1, __ATOMIC_ACQ_REL);
+	entry->number = ticket + 1;
+	/* Without limits the queue runs over, and forgets the oldest. */
+	budget_forget(shared);
+	raw_pwrite(fd, entry, sizeof(*entry), budget_entry_at(b, ticket));
+}
+
+/* Older files have been counted, or will be, by whoever counted what is there. */
+static bool budget_is_uncounted(const struct budget *b, const struct control_file *entry)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return budget_path(b->directory, entry->name, path) &&
+	       raw_fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       budget_mtime_ns(&st) >= b->shared->since_ns;
+}
+
+/* What this process wrote while it had no queue. */
+static void budget_enter_early(struct budget *b)
+{
+	struct control_file entry;
+	int fd;
+
+	if (!budget_early_take(&entry))
+		return;
+	if (budget_open_queue(b, &fd) < 0) {
+		budget_early_put(&entry);
+		return;
+	}
+	do {
+		if (!budget_is_uncounted(b, &entry))
+			continue;
+		__atomic_fetch_add(&b->shared->files, 1, __ATOMIC_ACQ_REL);
+		__atomic_fetch_add(&b->shared->bytes, entry.bytes, __ATOMIC_ACQ_REL);
+		budget_enter(b, fd, &entry);
+	} while (budget_early_take(&entry));
+	ours_close(&fd);
+}
+
 int budget_take_file(struct budget *b)
 {
 	b->bytes = 0;
+	if (b->queue_inode)
+		budget_enter_early(b);
 	__atomic_fetch_add(&b->shared->files, 1, __ATOMIC_ACQ_REL);
 	b->taken = true;
 	budget_count_existing(b);
@@ -236,27 +291,19 @@ int budget_take_bytes(struct budget *b, uint64_t size)
 void budget_written(struct budget *b, const char *name)
 {
 	struct control_file entry = { .bytes = b->bytes };
-	struct control_budget *shared = b->shared;
 	size_t len = strlen(name);
-	uint64_t ticket;
 	int fd;
 
 	b->taken = false;
-	if (len >= sizeof(entry.name) || budget_open_queue(b, &fd) < 0)
+	if (len >= sizeof(entry.name))
 		return;
 	memcpy(entry.name, name, len);
-	/* Limits that were raised later allow more than the queue was made for. */
-	if ((shared->max_files || shared->max_bytes) &&
-	    budget_load(&shared->head) - budget_load(&shared->tail) + CONTROL_QUEUE_SPARE >=
-		    shared->capacity &&
-	    budget_evict(b, fd))
-		b->evicted_files++;
-	ticket = __atomic_fetch_add(&shared->head, 1, __ATOMIC_ACQ_REL);
-	entry.number = ticket + 1;
-	/* Without limits the queue runs over, and forgets the oldest. */
-	budget_forget(shared);
-	raw_pwrite(fd, &entry, sizeof(entry), budget_entry_at(b, ticket));
-	ours_close(&fd);
+	if (!b->queue_inode) {
+		budget_early_put(&entry);
+	} else if (budget_open_queue(b, &fd) == 0) {
+		budget_enter(b, fd, &entry);
+		ours_close(&fd);
+	}
 }
 
 void budget_give_back(struct budget *b)

@@ -67,6 +67,11 @@ void budget_count_end(struct control_budget *shared)
 	__atomic_store_n(&shared->state, CONTROL_COUNTED, __ATOMIC_RELEASE);
 }
 
+uint64_t budget_mtime_ns(const struct stat *st)
+{
+	return (uint64_t)st->st_mtim.tv_sec * NS + (uint64_t)st->st_mtim.tv_nsec;
+}
+
 static bool count_is_left_over(const char *name, const struct stat *st, uint64_t before_ns)
 {
 	return strncmp(name, ".reqprof-", 9) == 0 && S_ISREG(st->st_mode) &&
@@ -86,7 +91,7 @@ static void count_one(struct count *c, const char *name)
 		return;
 	if (count_is_left_over(name, &st, c->before_ns))
 		raw_unlinkat(c->dir, name, 0);
-	mtime_ns = (uint64_t)st.st_mtim.tv_sec * NS + (uint64_t)st.st_mtim.tv_nsec;
+	mtime_ns = budget_mtime_ns(&st);
 	if (!profile || !S_ISREG(st.st_mode) || mtime_ns >= c->before_ns ||
 	    c->n == BUDGET_COUNT_MAX || c->used + len + 1 > COUNT_NAMES)
 		return;

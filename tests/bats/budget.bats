@@ -92,6 +92,28 @@ at_once() {
 	[ "$(budget bytes)" -le $((2 * 1024 * 1024)) ]
 }
 
+@test "what is written while another process holds the page's lock is in the budget too" {
+	mkdir -p "$profiles"
+	exec {held}<>"$profiles/reqprof.control"
+	flock "$held"
+	serve REQPROF_MAX_FILES=10
+	seq 6 | sed 's|^|/r0/early-|' | load_client --port "$port"
+	retry eval '[ "$(profile_count)" -eq 6 ]'
+	[ ! -s "$profiles/reqprof.control" ]
+	flock -u "$held" # closing would not do: the server has it as well
+	exec {held}>&-
+	# The process looks for the lock again with a request that comes later.
+	joined() { get /r0/joins >/dev/null && "$REQPROF" ctl "$profiles" status --json >/dev/null; }
+	retry joined
+	seq 7 | sed 's|^|/r0/late-|' | load_client --port "$port"
+	all_written() { [ "$("$REQPROF" ctl "$profiles" status --json | jq '.totals.requests_seen - .totals.files_written')" -eq 0 ]; }
+	retry all_written
+	is "10 10 7" "$(profile_count) $(budget files) $(named '*late-*')"
+	seq 3 | sed 's|^|/r0/last-|' | load_client --port "$port"
+	retry all_written
+	is "10 0 10" "$(profile_count) $(named '*early-*') $(($(named '*late-*') + $(named '*last-*')))"
+}
+
 @test "profiles of an earlier server are counted, and are the first to go" {
 	serve
 	seq 20 | sed 's|^|/r0/old-|' | load_client --port "$port"

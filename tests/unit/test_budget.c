@@ -216,6 +216,51 @@ static void without_a_queue_nothing_is_written_beyond_the_limit(void)
 	CHECK_INT(shared->files, 5);
 }
 
+/* As by a process that could not join the page at once. */
+static void what_was_written_without_a_queue_enters_the_next_one(void)
+{
+	uint64_t with_queue;
+	int first;
+
+	count(true);
+	start(5, 0);
+	shared->state = CONTROL_COUNTED;
+	with_queue = inode;
+	inode = 0;
+	first = numbers + 1;
+	for (int i = 0; i < 4; i++)
+		CHECK_INT(write_one(1), 0);
+	unlink(in_directory(name_of(first + 1)));
+	shared->files = shared->bytes = 0; /* of another page than this was */
+	inode = with_queue;
+	shared->since_ns = 0;
+	CHECK_INT(write_one(1), 0);
+	CHECK_INT(shared->files, 4);
+	CHECK_INT(shared->bytes, 4 * CONTROL_BLOCK);
+	for (int i = 0; i < 3; i++)
+		CHECK_INT(write_one(1), 0);
+	CHECK_INT(count(false), 5);
+	CHECK(!there(name_of(first)) && !there(name_of(first + 2)) && there(name_of(first + 3)));
+}
+
+/* The count of what is there has them. */
+static void what_is_older_than_the_page_enters_it_once(void)
+{
+	uint64_t with_queue;
+
+	count(true);
+	start(5, 0);
+	shared->state = CONTROL_COUNTED;
+	with_queue = inode;
+	inode = 0;
+	CHECK_INT(write_one(1), 0);
+	nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL); /* the file system's clock ticks */
+	start(5, 0);
+	inode = with_queue;
+	CHECK_INT(write_one(1), 0);
+	CHECK_INT(shared->files, 2);
+}
+
 /* By a process that has not come far, or was killed there. */
 static void while_others_count_new_ones_alone_are_not_too_many(void)
 {
@@ -316,6 +361,8 @@ int main(void)
 		TAP_TEST(temporary_files_of_the_killed_are_removed),
 		TAP_TEST(files_that_somebody_removed_are_no_trouble),
 		TAP_TEST(without_a_queue_nothing_is_written_beyond_the_limit),
+		TAP_TEST(what_was_written_without_a_queue_enters_the_next_one),
+		TAP_TEST(what_is_older_than_the_page_enters_it_once),
 		TAP_TEST(while_others_count_new_ones_alone_are_not_too_many),
 		TAP_TEST(eight_processes_keep_within_one_percent),
 		TAP_TEST(a_writer_that_was_killed_holds_nobody_up),
