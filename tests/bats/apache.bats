@@ -54,7 +54,7 @@ setup() {
 	is 500 "$(get /raise -o /dev/null -w '%{http_code}')"
 	is 200 "$(get /head -I -o /dev/null -w '%{http_code}')"
 	is 20000 "$(get /chunks/20 | wc -c)"
-	run ! timeout 0.3 curl -s "http://127.0.0.1:$port/slow/1000"
+	run ! timeout 2 curl -s "http://127.0.0.1:$port/slow/4000"
 	retry has_profiles 16
 	settle "$apache_pid" 16
 	diff - <(answered | grep mod_wsgi | grep -v slow) <<-END
@@ -66,7 +66,7 @@ setup() {
 		POST /large/a 200 mod_wsgi complete
 		POST /small 200 mod_wsgi complete
 	END
-	answered | grep -E '^GET /slow/1000 .* mod_wsgi'
+	answered | grep -E '^GET /slow/4000 .* mod_wsgi'
 	run ! grep -a secret "$profiles"/*.pprof
 }
 

@@ -42,7 +42,7 @@ no_afterwards() {
 	spawn server "${preload[@]}" "$@"
 	server_up server "$port"
 	get /third >/dev/null # a thread is known as an event loop's from its second turn on
-	is "ok ok" "$(curl -sS --max-time 30 "http://127.0.0.1:$port$first" "http://127.0.0.1:$port$second" | xargs)"
+	is "ok ok" "$(curl -sS --max-time 120 "http://127.0.0.1:$port$first" "http://127.0.0.1:$port$second" | xargs)"
 	settle "$server_pid" 3
 	facts -s "$profiles/GET.${second#/}."* | jq -e '
 		def in($name): [.stacks[] | select(any(.frames[]; .kind == "python" and .name == $name)) | .values[0]] | add // 0;

@@ -39,7 +39,7 @@ requires() {
 # retry [-t SECONDS] COMMAND...: until it succeeds; after SECONDS (30) shows what it said and fails.
 # The limit only ends a hopeless wait; no test passes or fails by how long something took.
 retry() {
-	local seconds=${RETRY_SECONDS:-30} said
+	local seconds=${RETRY_SECONDS:-90} said
 	if [ "$1" = -t ]; then
 		seconds=$2
 		shift 2
@@ -173,4 +173,4 @@ is() {
 }
 
 load_client() { "$PYTHON" "$TESTS/clients/http_load.py" "$@"; }
-get() { curl -sS --max-time 60 "http://127.0.0.1:$port$1" "${@:2}"; }
+get() { curl -sS --max-time 120 "http://127.0.0.1:$port$1" "${@:2}"; }

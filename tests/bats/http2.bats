@@ -290,7 +290,7 @@ apache_tls() {
 	spawn server "${preload[@]}" "${words[@]}"
 	server_up server "$port"
 	# curl's own exit status says that it gave up.
-	run curl -sS --http2-prior-knowledge --max-time 1 -o /dev/null "http://127.0.0.1:$port/bytes/3000000"
+	run curl -sS --http2-prior-knowledge --max-time 4 -o /dev/null "http://127.0.0.1:$port/bytes/3000000"
 	is 28 "$status"
 	is 200 "$(curl -sS --http2-prior-knowledge -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/a")"
 	settle "$server_pid" 2

@@ -97,7 +97,7 @@ spawn_lighttpd() {
 	is 503 "$(get /status/503 -o /dev/null -w '%{http_code}')"
 	is 200 "$(get /head -I -o /dev/null -w '%{http_code}')"
 	# nginx closes its side; php-fpm goes on, and answers nobody.
-	run ! timeout 0.3 curl -s "http://127.0.0.1:$port/slow/1000"
+	run ! timeout 2 curl -s "http://127.0.0.1:$port/slow/4000"
 	retry has_profiles 7
 	settle "$fpm_pid" 7
 	diff - <(answered | grep -v slow) <<-END
@@ -108,7 +108,7 @@ spawn_lighttpd() {
 		POST /large/a%20b 200 fastcgi complete
 		POST /small 200 fastcgi complete
 	END
-	answered | grep -E '^GET /slow/1000 '
+	answered | grep -E '^GET /slow/4000 '
 	run ! grep -a secret "$profiles"/*.pprof
 }
 

@@ -130,7 +130,7 @@ nginx_echo() {
 nginx_site() { # NGINX_HTTP
 	mkdir "$BATS_TEST_TMPDIR/www"
 	echo hello >"$BATS_TEST_TMPDIR/www/a.txt"
-	head -c 200000 /dev/urandom >"$BATS_TEST_TMPDIR/www/b.bin"
+	head -c 800000 /dev/urandom >"$BATS_TEST_TMPDIR/www/b.bin"
 	chmod -R a+rX "$BATS_TEST_TMPDIR/www"
 	NGINX_HTTP=$1 NGINX_LISTEN=ssl nginx_front server "$nginx_tls root $BATS_TEST_TMPDIR/www;" "${preload[@]}"
 }
@@ -168,7 +168,7 @@ nginx_site() { # NGINX_HTTP
 	requires nginx
 	nginx_site "limit_rate 100k;"
 	openssl s_client -connect "127.0.0.1:$port" </dev/null >/dev/null 2>&1
-	run curl -sSk --max-time 0.5 "https://127.0.0.1:$port/b.bin" -o /dev/null
+	run curl -sSk --max-time 4 "https://127.0.0.1:$port/b.bin" -o /dev/null
 	is 28 "$status"
 	run curl -sS "http://127.0.0.1:$port/plain" -o /dev/null -w '%{http_code}'
 	is 400 "$output"

@@ -16,6 +16,7 @@
 # UNWIND_KEEP      folder to keep what the oracle wrote, with the first stacks that differ
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. tests/ports.bash
 B=${B:-build}
 EACH=${UNWIND_SECONDS:-2}
 HERE=$PWD/tests/oracle
@@ -51,10 +52,6 @@ build() {
 		-fvisibility=hidden -fno-plt -shared -Wl,-z,defs,-z,now -o "$LIBRARY" "$HERE/unwind_oracle.c" "${sources[@]}" -ldl -lpthread &&
 		g++ -O2 -g -o "$OUT/throws" "$HERE/throws.cc" &&
 		gcc -std=gnu11 -D_GNU_SOURCE -I. -O2 -g -o "$OUT/odd_frames" tests/programs/odd_frames.c -ldl -lpthread -lm
-}
-
-free_port() {
-	/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
 # sampled NAME COMMAND...: becomes the command, under the oracle; its samples go to $scratch/NAME/out.PID.
