@@ -303,7 +303,7 @@ EXPORT int oracle_take(struct oracle_sample *sample)
 	sample->sp = me->sp;
 	sample->stack_high = me->stack_high;
 	for (size_t i = 0; i < me->n; i++) {
-		const struct code *code = codes_get(me->frames[i].code);
+		struct code *code = codes_get(me->frames[i].code);
 
 		sample->frames[i].code = me->frames[i].code;
 		sample->frames[i].lasti = me->frames[i].lasti;
