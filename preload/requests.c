@@ -162,6 +162,7 @@ static void requests_finished(struct request *r)
 
 	if (!r->profiled)
 		return;
+	control_join(r->end_ns); /* the page was somebody else's when it began: it may be the process's only request */
 	children_name_all(r);
 	keeping_finished(r, stacks, thread);
 	sample_discard(thread, stacks);

@@ -114,6 +114,23 @@ at_once() {
 	is "10 0 10" "$(profile_count) $(named '*early-*') $(($(named '*late-*') + $(named '*last-*')))"
 }
 
+@test "a process whose only request began while another held the page's lock is in the page" {
+	requires gunicorn
+	mkdir -p "$profiles"
+	exec {held}<>"$profiles/reqprof.control"
+	flock "$held"
+	spawn server "${preload[@]}" gunicorn --chdir "$TESTS/apps" -w 1 -b "127.0.0.1:$port" echo:application
+	server_up server "$port"
+	get /slow/3000 >/dev/null &
+	local client=$!
+	sleep 1.5
+	flock -u "$held"
+	exec {held}>&-
+	wait "$client"
+	retry written 1
+	is "1 1" "$(budget files) $("$REQPROF" ctl "$profiles" status --json | jq .totals.requests_seen)"
+}
+
 @test "profiles of an earlier server are counted, and are the first to go" {
 	serve
 	seq 20 | sed 's|^|/r0/old-|' | load_client --port "$port"
