@@ -2,6 +2,7 @@
 
 #include "format/profile_put.h"
 #include "format/utf8.h"
+#include "format/words.h"
 
 /*
  * A file has some 80 of these texts, most of them short and of plain ASCII: such a one is looked at as words that
@@ -48,22 +49,6 @@ uint32_t profile_new_string(struct profile_writer *w, const char *bytes, size_t 
 	memcpy(at, bytes, len);
 	w->buffered = (size_t)(at + len - w->buffer);
 	return w->strings++;
-}
-
-static uint64_t load8(const char *bytes)
-{
-	uint64_t word;
-
-	memcpy(&word, bytes, sizeof(word));
-	return word;
-}
-
-static uint32_t load4(const char *bytes)
-{
-	uint32_t word;
-
-	memcpy(&word, bytes, sizeof(word));
-	return word;
 }
 
 /* All bytes of a text that has 1 to 8, some of them twice. */

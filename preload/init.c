@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "format/nanoseconds.h"
 #include "preload/control/control.h"
 #include "preload/hook/bare_fork.h"
 #include "preload/hook/guard.h"
@@ -39,7 +40,7 @@ static uint64_t init_now_ns(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	return nanoseconds(&now);
 }
 
 /* Only the forking thread is here, and none of our locks is held by it (it is in the host's code). */

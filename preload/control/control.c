@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "format/nanoseconds.h"
 #include "preload/alive.h"
 #include "preload/directory.h"
 #include "preload/ours.h"
@@ -104,7 +105,7 @@ static void control_page_own(struct control_page *p)
 	/* The clock that files get their times from. */
 	raw_clock_gettime(CLOCK_REALTIME_COARSE, &now);
 	control_page_wishes(p, p->preset);
-	p->budget.since_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	p->budget.since_ns = nanoseconds(&now);
 	p->budget.head = p->budget.tail = CONTROL_QUEUE_START;
 	p->budget.capacity = control_queue_size(&p->budget);
 	p->gone[CONTROL_settings_wrong] = settings.wrong; /* once for the whole server */

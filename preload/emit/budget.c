@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "format/nanoseconds.h"
 #include "format/profile.h"
 #include "preload/emit/budget_count.h"
 #include "preload/emit/budget_early.h"
@@ -231,7 +232,7 @@ static bool budget_is_uncounted(const struct budget *b, const struct control_fil
 
 	return budget_path(b->directory, entry->name, path) &&
 	       raw_fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       budget_mtime_ns(&st) >= b->shared->since_ns;
+	       nanoseconds(&st.st_mtim) >= b->shared->since_ns;
 }
 
 /* What this process wrote while it had no queue. */

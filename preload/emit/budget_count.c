@@ -8,12 +8,12 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "format/nanoseconds.h"
 #include "preload/emit/budget.h"
 #include "preload/ours.h"
 #include "preload/sigsafe/raw.h"
 
-static const uint64_t NS = 1000000000;
-static const uint64_t COUNT_LASTS_NS = UINT64_C(60000000000);
+static const uint64_t COUNT_LASTS_NS = UINT64_C(60000000000), LEFT_OVER_NS = UINT64_C(60000000000);
 
 struct found {
 	uint64_t mtime_ns;
@@ -42,7 +42,7 @@ static uint64_t count_now(void)
 	struct timespec now;
 
 	raw_clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	return (uint64_t)now.tv_sec * NS + (uint64_t)now.tv_nsec;
+	return nanoseconds(&now);
 }
 
 bool budget_count_begin(struct control_budget *shared)
@@ -67,15 +67,10 @@ void budget_count_end(struct control_budget *shared)
 	__atomic_store_n(&shared->state, CONTROL_COUNTED, __ATOMIC_RELEASE);
 }
 
-uint64_t budget_mtime_ns(const struct stat *st)
-{
-	return (uint64_t)st->st_mtim.tv_sec * NS + (uint64_t)st->st_mtim.tv_nsec;
-}
-
 static bool count_is_left_over(const char *name, const struct stat *st, uint64_t before_ns)
 {
 	return strncmp(name, ".reqprof-", 9) == 0 && S_ISREG(st->st_mode) &&
-	       ((uint64_t)st->st_mtim.tv_sec + 60) * NS < before_ns;
+	       nanoseconds(&st->st_mtim) + LEFT_OVER_NS < before_ns;
 }
 
 static void count_one(struct count *c, const char *name)
@@ -91,7 +86,7 @@ static void count_one(struct count *c, const char *name)
 		return;
 	if (count_is_left_over(name, &st, c->before_ns))
 		raw_unlinkat(c->dir, name, 0);
-	mtime_ns = budget_mtime_ns(&st);
+	mtime_ns = nanoseconds(&st.st_mtim);
 	if (!profile || !S_ISREG(st.st_mode) || mtime_ns >= c->before_ns ||
 	    c->n == BUDGET_COUNT_MAX || c->used + len + 1 > COUNT_NAMES)
 		return;

@@ -3,8 +3,6 @@
 #define REQPROF_EMIT_BUDGET_COUNT_H
 
 #include <stdbool.h>
-#include <stdint.h>
-#include <sys/stat.h>
 
 #include "format/control.h"
 
@@ -17,9 +15,6 @@ bool budget_count_begin(struct control_budget *shared);
  */
 void budget_count(struct control_budget *shared, const char *directory, int fd);
 void budget_count_end(struct control_budget *shared);
-
-/* When the file was last written to, in unix ns: what is compared with shared->since_ns. */
-uint64_t budget_mtime_ns(const struct stat *st);
 
 enum { BUDGET_COUNT_MAX = CONTROL_QUEUE_MAX };
 

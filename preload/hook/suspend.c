@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "format/nanoseconds.h"
 #include "preload/hook/guard.h"
 #include "preload/hook/real.h"
 #include "preload/hook/waiting.h"
@@ -92,8 +93,7 @@ static int suspend_for(int (*wait)(const sigset_t *, siginfo_t *, const struct t
 	int got;
 
 	if (limit && peek_ok((uintptr_t)limit, sizeof(*limit)))
-		end = monotonic_ns() + (uint64_t)limit->tv_sec * SECOND_NS +
-		      (uint64_t)limit->tv_nsec;
+		end = monotonic_ns() + nanoseconds(limit);
 	if (!info)
 		info = &own;
 	for (;;) {

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "format/nanoseconds.h"
 #include "preload/live/live.h"
 #include "preload/sample/held.h"
 #include "preload/sample/holders.h"
@@ -225,7 +226,7 @@ uint64_t sample_cpu_ns(void)
 	struct timespec now;
 
 	raw_clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	return nanoseconds(&now);
 }
 
 struct stacks *sample_tree(struct sample_thread *thread, struct stacks **list)

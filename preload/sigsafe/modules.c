@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "format/nanoseconds.h"
 #include "preload/sigsafe/module_path.h"
 #include "preload/sigsafe/module_scan.h"
 #include "preload/sigsafe/peek.h"
@@ -57,7 +58,7 @@ static uint64_t now_ns(void)
 	struct timespec now = { 0 };
 
 	raw_clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	return nanoseconds(&now);
 }
 
 /* ---- readers ---- */

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "format/nanoseconds.h"
+
 /* Written once, before any thread is watched; until then whatever is called clock_gettime. */
 extern int (*monotonic_clock)(clockid_t clock, struct timespec *now);
 
@@ -18,7 +20,7 @@ static inline uint64_t monotonic_ns(void)
 	struct timespec now;
 
 	monotonic_clock(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	return nanoseconds(&now);
 }
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include "format/nanoseconds.h"
 #include "preload/sigsafe/monotonic.h"
 #include "preload/sigsafe/raw.h"
 #include "preload/track/arrived.h"
@@ -31,9 +32,7 @@ static uint64_t happened_wall_less_monotonic(uint64_t now_ns)
 
 		clock_gettime(CLOCK_REALTIME, &wall);
 		taken = monotonic_ns();
-		__atomic_store_n(&difference_ns,
-				 (uint64_t)wall.tv_sec * 1000000000u + (uint64_t)wall.tv_nsec - taken,
-				 __ATOMIC_RELAXED);
+		__atomic_store_n(&difference_ns, nanoseconds(&wall) - taken, __ATOMIC_RELAXED);
 		__atomic_store_n(&taken_ns, taken, __ATOMIC_RELEASE);
 	}
 	return __atomic_load_n(&difference_ns, __ATOMIC_RELAXED);

@@ -3,6 +3,7 @@
 #include <emmintrin.h>
 #include <string.h>
 
+#include "format/words.h"
 #include "preload/wire/facts.h"
 
 enum state {
@@ -25,14 +26,6 @@ void http1_fields_start(struct http1_fields *fields)
 static bool is_list(enum http1_field field)
 {
 	return field <= HTTP1_TRANSFER_ENCODING;
-}
-
-static uint64_t load8(const char *bytes)
-{
-	uint64_t word;
-
-	memcpy(&word, bytes, sizeof(word));
-	return word;
 }
 
 /*

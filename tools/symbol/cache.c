@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "format/nanoseconds.h"
 #include "tools/base/directory.h"
 #include "tools/base/errors.h"
 #include "tools/base/numbers.h"
@@ -47,7 +48,7 @@ static struct cache_stamp stamp_of(const struct object *o)
 	if (!o->elf || o->fd < 0 || fstat(o->fd, &st))
 		return (struct cache_stamp){ 0 };
 	return (struct cache_stamp){ (uint64_t)st.st_size, st.st_ino,
-				     st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec };
+				     (int64_t)nanoseconds(&st.st_mtim) };
 }
 
 bool cache_source_of(const struct object *main, const struct object *debug,

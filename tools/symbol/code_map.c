@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/nanoseconds.h"
 #include "tools/base/errors.h"
 #include "tools/base/read_file.h"
 
@@ -205,8 +206,7 @@ void code_map_ready(struct code_map *map)
 /* Why a file that is there is not the process's; NULL when it is, or there is no file. */
 static const char *distrust(const struct stat *st, const struct code_map_of *of)
 {
-	uint64_t written =
-		(uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
+	uint64_t written = nanoseconds(&st->st_mtim);
 
 	if (!S_ISREG(st->st_mode))
 		return "no regular file";
