@@ -8,6 +8,7 @@ TITLE = "nginx, a file of 1 KiB at saturation: throughput, of the bare server's"
 
 class Nginx(Server):
     program = "nginx"
+    apart = True
 
     def command(self):
         conf = self.files.with_suffix(".conf")
