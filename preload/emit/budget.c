@@ -6,18 +6,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "format/nanoseconds.h"
 #include "format/profile.h"
 #include "preload/emit/budget_count.h"
 #include "preload/emit/budget_early.h"
 #include "preload/ours.h"
 #include "preload/sigsafe/raw.h"
 
-/*
- * An entry whose ticket is drawn and which is not whole is being written just now, or its writer was
- * killed there. After so many younger ones it is the latter.
- */
-enum { BUDGET_STUCK = 64, BUDGET_RACES_MAX = 1000 };
+enum { BUDGET_RACES_MAX = 1000 };
 
 static uint64_t budget_load(const uint64_t *count)
 {
@@ -110,17 +105,14 @@ bool budget_is_profile_name(const char *name, size_t len)
 	return at > 0;
 }
 
-static void budget_remove(struct budget *b, struct control_file *entry)
+/* False: it was not there. */
+static bool budget_unlink(const struct budget *b, struct control_file *entry)
 {
 	char path[PATH_MAX];
 
 	entry->name[sizeof(entry->name) - 1] = '\0';
-	if (budget_is_profile_name(entry->name, strlen(entry->name)) &&
-	    budget_path(b->directory, entry->name, path))
-		raw_unlinkat(AT_FDCWD, path, 0);
-	/* Gone: by us, or by somebody before. */
-	budget_sub(&b->shared->files, 1);
-	budget_sub(&b->shared->bytes, entry->bytes);
+	return budget_is_profile_name(entry->name, strlen(entry->name)) &&
+	       budget_path(b->directory, entry->name, path) && raw_unlinkat(AT_FDCWD, path, 0) == 0;
 }
 
 /*
@@ -139,6 +131,26 @@ static void budget_forget(struct control_budget *shared)
 					      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
 }
 
+static bool budget_read(const struct budget *b, int fd, uint64_t ticket, struct control_file *entry)
+{
+	return raw_pread(fd, entry, sizeof(*entry), budget_entry_at(b, ticket)) == (ssize_t)sizeof(*entry) &&
+	       entry->number == ticket + 1;
+}
+
+/*
+ * The turn of a ticket has come whose entry was not whole: its writer has no CPU, or was killed there. Nobody waits for
+ * it. A writer that comes later sees that its turn is over, and removes the file itself (budget_enter); one that came
+ * just now may see it too, and then the bytes are taken off by whoever removes the file.
+ */
+static void budget_pass_over(struct budget *b, int fd, uint64_t ticket)
+{
+	struct control_file entry;
+
+	budget_sub(&b->shared->files, 1);
+	if (budget_read(b, fd, ticket, &entry) && budget_unlink(b, &entry))
+		budget_sub(&b->shared->bytes, entry.bytes);
+}
+
 /* Removes the oldest. False: there is none that could be. */
 static bool budget_evict(struct budget *b, int fd)
 {
@@ -152,17 +164,18 @@ static bool budget_evict(struct budget *b, int fd)
 
 		if (ticket >= head)
 			return false;
-		whole = raw_pread(fd, &entry, sizeof(entry), budget_entry_at(b, ticket)) ==
-				(ssize_t)sizeof(entry) &&
-			entry.number == ticket + 1;
-		if (!whole && head - ticket < BUDGET_STUCK)
-			return false;
+		whole = budget_read(b, fd, ticket, &entry);
 		if (!__atomic_compare_exchange_n(&shared->tail, &ticket, ticket + 1, false,
 						 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			continue;
-		if (!whole)
-			continue;
-		budget_remove(b, &entry);
+		if (whole) {
+			budget_unlink(b, &entry);
+			/* Gone: by us, or by somebody before. */
+			budget_sub(&shared->files, 1);
+			budget_sub(&shared->bytes, entry.bytes);
+		} else {
+			budget_pass_over(b, fd, ticket);
+		}
 		return true;
 	}
 	return false;
@@ -222,38 +235,42 @@ static void budget_enter(struct budget *b, int fd, struct control_file *entry)
 	/* Without limits the queue runs over, and forgets the oldest. */
 	budget_forget(shared);
 	raw_pwrite(fd, entry, sizeof(*entry), budget_entry_at(b, ticket));
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (budget_load(&shared->tail) > ticket && (shared->max_files || shared->max_bytes) &&
+	    budget_unlink(b, entry))
+		budget_sub(&shared->bytes, entry->bytes);
 }
 
-/* Older files have been counted, or will be, by whoever counted what is there. */
-static bool budget_is_uncounted(const struct budget *b, const struct control_file *entry)
+/* Those that were there before the page was are counted by whoever counts what is there. */
+static bool budget_is_uncounted(const struct budget *b, const struct control_file *entry, uint64_t at_ns)
 {
 	char path[PATH_MAX];
 	struct stat st;
 
-	return budget_path(b->directory, entry->name, path) &&
-	       raw_fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       nanoseconds(&st.st_mtim) >= b->shared->since_ns;
+	return at_ns >= b->shared->since_ns && budget_path(b->directory, entry->name, path) &&
+	       raw_fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /* What this process wrote while it had no queue. */
 static void budget_enter_early(struct budget *b)
 {
 	struct control_file entry;
+	uint64_t at_ns;
 	int fd;
 
-	if (!budget_early_take(&entry))
+	if (!budget_early_take(&entry, &at_ns))
 		return;
 	if (budget_open_queue(b, &fd) < 0) {
-		budget_early_put(&entry);
+		budget_early_put(&entry, at_ns);
 		return;
 	}
 	do {
-		if (!budget_is_uncounted(b, &entry))
+		if (!budget_is_uncounted(b, &entry, at_ns))
 			continue;
 		__atomic_fetch_add(&b->shared->files, 1, __ATOMIC_ACQ_REL);
 		__atomic_fetch_add(&b->shared->bytes, entry.bytes, __ATOMIC_ACQ_REL);
 		budget_enter(b, fd, &entry);
-	} while (budget_early_take(&entry));
+	} while (budget_early_take(&entry, &at_ns));
 	ours_close(&fd);
 }
 
@@ -299,11 +316,11 @@ void budget_written(struct budget *b, const char *name)
 	if (len >= sizeof(entry.name))
 		return;
 	memcpy(entry.name, name, len);
-	if (!b->queue_inode) {
-		budget_early_put(&entry);
-	} else if (budget_open_queue(b, &fd) == 0) {
+	if (budget_open_queue(b, &fd) == 0) {
 		budget_enter(b, fd, &entry);
 		ours_close(&fd);
+	} else if (!b->queue_inode || b->lost) {
+		budget_early_put(&entry, budget_now_ns());
 	}
 }
 

@@ -37,7 +37,7 @@ struct count {
 	int dir;
 };
 
-static uint64_t count_now(void)
+uint64_t budget_now_ns(void)
 {
 	struct timespec now;
 
@@ -48,7 +48,7 @@ static uint64_t count_now(void)
 bool budget_count_begin(struct control_budget *shared)
 {
 	uint32_t state = CONTROL_UNCOUNTED;
-	uint64_t since, now = count_now();
+	uint64_t since, now = budget_now_ns();
 
 	if (__atomic_compare_exchange_n(&shared->state, &state, CONTROL_COUNTING, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {

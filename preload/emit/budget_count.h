@@ -3,6 +3,7 @@
 #define REQPROF_EMIT_BUDGET_COUNT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "format/control.h"
 
@@ -15,6 +16,9 @@ bool budget_count_begin(struct control_budget *shared);
  */
 void budget_count(struct control_budget *shared, const char *directory, int fd);
 void budget_count_end(struct control_budget *shared);
+
+/* Unix, by the clock that files get their times from: what is compared with shared->since_ns. */
+uint64_t budget_now_ns(void);
 
 enum { BUDGET_COUNT_MAX = CONTROL_QUEUE_MAX };
 

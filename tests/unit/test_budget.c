@@ -6,7 +6,10 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -261,6 +264,52 @@ static void what_is_older_than_the_page_enters_it_once(void)
 	CHECK_INT(shared->files, 2);
 }
 
+/* The count has come before the name, and the last bytes before the count: whoever wrote them had no CPU meanwhile. */
+static void what_got_its_name_after_the_count_enters_too(void)
+{
+	struct timespec times[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	struct budget b = { .shared = shared, .directory = directory };
+	char name[64];
+
+	count(true);
+	start(5, 0);
+	shared->state = CONTROL_COUNTED;
+	CHECK_INT(budget_take_file(&b), 0);
+	strcpy(name, name_of(++numbers));
+	make_file(name, 1);
+	/* No queue: it is private, and then there is the page. */
+	utimensat(AT_FDCWD, in_directory(name), times, 0);
+	budget_written(&b, name);
+	shared->files = shared->bytes = 0;
+	CHECK_INT(write_one(1), 0);
+	CHECK_INT(shared->files, 2);
+}
+
+/* The queue was the former page's when its turn came. */
+static void what_was_written_while_the_page_became_another_enters_that(void)
+{
+	struct budget b = { .shared = shared, .directory = directory };
+	char name[64];
+
+	count(true);
+	start(5, 0);
+	shared->state = CONTROL_COUNTED;
+	b.queue_inode = inode;
+	CHECK_INT(budget_take_file(&b), 0);
+	strcpy(name, name_of(++numbers));
+	make_file(name, 1);
+	unlink(in_directory(CONTROL_NAME));
+	budget_written(&b, name);
+	CHECK(b.lost);
+	start(5, 0);
+	shared->state = CONTROL_COUNTED;
+	shared->since_ns = 0;
+	for (int i = 0; i < 5; i++)
+		CHECK_INT(write_one(1), 0);
+	CHECK_INT(shared->files, 5);
+	CHECK(!there(name));
+}
+
 /* By a process that has not come far, or was killed there. */
 static void while_others_count_new_ones_alone_are_not_too_many(void)
 {
@@ -309,13 +358,63 @@ static void eight_processes_keep_within_one_percent(void)
 static void a_writer_that_was_killed_holds_nobody_up(void)
 {
 	count(true);
-	start(100, 0);
-	for (int i = 0; i < 50; i++)
+	start(10, 0);
+	for (int i = 0; i < 5; i++)
 		CHECK_INT(write_one(1), 0);
+	shared->files++;
 	shared->head++; /* a ticket without an entry */
-	for (int i = 0; i < 300; i++)
+	for (int i = 0; i < 30; i++)
 		CHECK_INT(write_one(1), 0);
-	CHECK(count(false) <= 100);
+	CHECK_INT(count(false), 10);
+	CHECK_INT(shared->files, 10);
+}
+
+/* A child that writes one and is stopped when it is about to put its name into the queue. */
+static pid_t writer_stopped_at_its_entry(void)
+{
+	struct user_regs_struct registers = { 0 };
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		_exit(write_one(1) == 0 ? 0 : 1);
+	}
+	while (waitpid(child, &status, 0) == child && WIFSTOPPED(status)) {
+		ptrace(PTRACE_GETREGS, child, NULL, &registers);
+		if (registers.orig_rax == SYS_pwrite64)
+			return child;
+		ptrace(PTRACE_SYSCALL, child, NULL, NULL);
+	}
+	return -1;
+}
+
+static void a_writer_that_has_no_cpu_meanwhile_removes_its_file_itself(void)
+{
+	pid_t child;
+	int status = -1;
+
+	count(true);
+	start(3, 0);
+	shared->state = CONTROL_COUNTED;
+	child = writer_stopped_at_its_entry();
+	CHECK(child > 0);
+	numbers++; /* the child's */
+	for (int i = 0; i < 8; i++)
+		CHECK_INT(write_one(1), 0);
+	CHECK_INT(count(false), 4);
+	CHECK_INT(shared->files, 3);
+	ptrace(PTRACE_DETACH, child, NULL, NULL);
+	waitpid(child, &status, 0);
+	CHECK_INT(status, 0);
+	CHECK_INT(count(false), 3);
+	CHECK_INT(shared->files, 3);
+	CHECK_INT(shared->bytes, 3 * CONTROL_BLOCK);
+	for (int i = 0; i < 8; i++)
+		CHECK_INT(write_one(1), 0);
+	CHECK_INT(count(false), 3);
+	CHECK_INT(shared->bytes, 3 * CONTROL_BLOCK);
 }
 
 /* A name at a time, it would take years. */
@@ -363,9 +462,12 @@ int main(void)
 		TAP_TEST(without_a_queue_nothing_is_written_beyond_the_limit),
 		TAP_TEST(what_was_written_without_a_queue_enters_the_next_one),
 		TAP_TEST(what_is_older_than_the_page_enters_it_once),
+		TAP_TEST(what_got_its_name_after_the_count_enters_too),
+		TAP_TEST(what_was_written_while_the_page_became_another_enters_that),
 		TAP_TEST(while_others_count_new_ones_alone_are_not_too_many),
 		TAP_TEST(eight_processes_keep_within_one_percent),
 		TAP_TEST(a_writer_that_was_killed_holds_nobody_up),
+		TAP_TEST(a_writer_that_has_no_cpu_meanwhile_removes_its_file_itself),
 		TAP_TEST(a_queue_longer_than_can_be_is_cut_in_one_step),
 		TAP_TEST(only_names_of_ours_are_removed),
 	};
