@@ -5,13 +5,12 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "format/nanoseconds.h"
 #include "preload/alive.h"
+#include "preload/control/page.h"
 #include "preload/directory.h"
 #include "preload/ours.h"
 #include "preload/sigsafe/raw.h"
@@ -23,6 +22,8 @@ static struct control_settings settings;
 static struct control_page private_page;   /* serves until the real one is open */
 static struct control_page *page = &private_page;
 static struct control_process *slot = &private_page.processes[0];
+/* Where it is counted, atomic: in the slot, or, while it has none in a page that is there, among those that are gone. */
+static uint64_t *counters = private_page.processes[0].counters;
 static bool joined;        /* atomic */
 static uint64_t retry_ns;  /* atomic: not again before this */
 static bool lock_awaited;  /* it was somebody else's all the time */
@@ -34,85 +35,13 @@ static uint64_t page_inode; /* of the file that is mapped; 0: none */
 static struct control_wishes wishes[4];
 static uint32_t wishes_current;    /* atomic */
 static uint64_t wishes_generation; /* atomic: of the page they were parsed from, plus one; 0: none */
-static uint32_t wishing;           /* one thread at a time */
-
-/* From the environment, but for what ctl has set (enum control_field). */
-static void control_page_wishes(struct control_page *p, uint32_t set)
-{
-	if (!(set & CONTROL_SET_ENABLED))
-		p->enabled = settings.enabled;
-	if (!(set & CONTROL_SET_RATE))
-		p->rate = settings.rate;
-	if (!(set & CONTROL_SET_KEEP))
-		strncpy(p->keep, settings.keep, sizeof(p->keep) - 1);
-	if (!(set & CONTROL_SET_FILTER))
-		strncpy(p->filter, settings.filter, sizeof(p->filter) - 1);
-	if (!(set & CONTROL_SET_MAX_FILES))
-		p->budget.max_files = settings.max_files;
-	if (!(set & CONTROL_SET_MAX_BYTES))
-		p->budget.max_bytes = settings.max_bytes;
-}
+static uint32_t wishing;           /* who reads them; the others wait */
 
 void control_configure(const struct control_settings *configured)
 {
 	settings = *configured;
 	private_page.budget.state = CONTROL_COUNTED;
-	control_page_wishes(&private_page, 0);
-}
-
-static bool control_page_live(const struct control_page *p)
-{
-	if (p->preset)
-		return true;
-	if (p->root_ns == settings.root_ns && p->root_pid == settings.root_pid)
-		return true;
-	if (p->root_start_ticks && alive(p->root_pid, p->root_start_ticks))
-		return true;
-	for (int i = 0; i < CONTROL_PROCESSES; i++)
-		if (alive(p->processes[i].pid, p->processes[i].start_ticks))
-			return true;
-	return false;
-}
-
-static void control_page_start(struct control_page *p)
-{
-	memset(p, 0, sizeof(*p));
-	p->magic = CONTROL_MAGIC;
-	p->version = CONTROL_VERSION;
-	p->size = sizeof(*p);
-}
-
-/* Entries in the queue of names: all files that the limits allow, and some more. */
-static uint32_t control_queue_size(const struct control_budget *budget)
-{
-	uint64_t files = UINT64_MAX, size = CONTROL_QUEUE_MIN;
-
-	if (budget->max_files)
-		files = budget->max_files;
-	if (budget->max_bytes && budget->max_bytes / CONTROL_BLOCK < files)
-		files = budget->max_bytes / CONTROL_BLOCK;
-	if (files == UINT64_MAX)
-		return CONTROL_QUEUE_MIN;
-	while (size < CONTROL_QUEUE_MAX && size < files + CONTROL_QUEUE_SPARE)
-		size *= 2;
-	return (uint32_t)size;
-}
-
-static void control_page_own(struct control_page *p)
-{
-	struct timespec now;
-
-	/* The clock that files get their times from. */
-	raw_clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	control_page_wishes(p, p->preset);
-	p->budget.since_ns = nanoseconds(&now);
-	p->budget.head = p->budget.tail = CONTROL_QUEUE_START;
-	p->budget.capacity = control_queue_size(&p->budget);
-	p->gone[CONTROL_settings_wrong] = settings.wrong; /* once for the whole server */
-	p->preset = 0;
-	p->root_ns = settings.root_ns;
-	p->root_pid = settings.root_pid;
-	p->root_start_ticks = alive_start_ticks(settings.root_pid);
+	page_wishes(&private_page, &settings, 0);
 }
 
 /* The process has executed itself anew: its slot, and the names of its files, go on. NULL: it has not. */
@@ -153,7 +82,7 @@ static struct control_process *control_take_slot(struct control_page *p)
 			if (alive(old->pid, old->start_ticks))
 				continue;
 			for (int c = 0; c < CONTROL_COUNTER_COUNT; c++)
-				p->gone[c] += old->counters[c];
+				__atomic_fetch_add(&p->gone[c], old->counters[c], __ATOMIC_RELAXED);
 			found = old;
 			break;
 		}
@@ -167,7 +96,7 @@ static struct control_process *control_take_slot(struct control_page *p)
 
 /*
  * A stopped `ctl` may hold the lock, or another worker whom nobody gives a CPU: the host waits for it once, and
- * no longer than this. Then it looks often, since what it writes meanwhile is in no one's budget.
+ * no longer than this. Then it looks often: while there is no page, nobody knows of what is written.
  */
 static int control_lock(int fd, uint64_t now_ns)
 {
@@ -175,10 +104,10 @@ static int control_lock(int fd, uint64_t now_ns)
 	int tries = lock_awaited ? 1 : LOCK_TRIES;
 	long result;
 
-	while ((result = raw_syscall3(SYS_flock, fd, LOCK_EX | LOCK_NB, 0)) != 0 && --tries > 0)
+	while ((result = raw_syscall3(SYS_flock, fd, LOCK_EX | LOCK_NB, 0)) == -EWOULDBLOCK && --tries > 0)
 		raw_syscall3(SYS_nanosleep, (long)&pause, 0, 0);
-	lock_awaited = result != 0;
-	if (result == -EWOULDBLOCK)
+	lock_awaited = result == -EWOULDBLOCK;
+	if (lock_awaited)
 		__atomic_store_n(&retry_ns, now_ns + RETRY_LOCKED_NS, __ATOMIC_RELAXED);
 	return (int)result;
 }
@@ -197,62 +126,75 @@ static int control_open(char *path, size_t size)
 	return raw_open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
-/*
- * Makes the file as long as the page by writing zeros: of a file that was only made longer the pages
- * are given out when they are touched, and on a full disk touching them kills the process.
- */
-static int control_fill(int fd, off_t size)
+/* What was counted in the private page. */
+static void control_move_count(uint64_t *private, uint64_t *to)
 {
-	static const char zeros[4096];
+	uint64_t n = __atomic_exchange_n(private, 0, __ATOMIC_SEQ_CST);
 
-	while (size < (off_t)sizeof(struct control_page)) {
-		size_t left = sizeof(struct control_page) - (size_t)size;
-		ssize_t wrote = raw_pwrite(fd, zeros, left < sizeof(zeros) ? left : sizeof(zeros), size);
-
-		if (wrote <= 0) {
-			/* An empty file is not in anybody's way, half a page is. */
-			raw_ftruncate(fd, 0);
-			return wrote < 0 ? (int)wrote : -ENOSPC;
-		}
-		size += wrote;
-	}
-	return 0;
+	if (n)
+		__atomic_fetch_add(to, n, __ATOMIC_RELAXED);
 }
 
-static int control_map(int fd)
+static void control_count_in(uint64_t *to)
 {
-	struct control_page *mapped;
+	uint64_t *private = private_page.processes[0].counters;
+
+	__atomic_store_n(&counters, to, __ATOMIC_SEQ_CST);
+	for (int c = 0; c < CONTROL_COUNTER_COUNT; c++)
+		control_move_count(&private[c], &to[c]);
+}
+
+static void control_move_error(int32_t *private, int32_t *to)
+{
+	int32_t error = __atomic_exchange_n(private, 0, __ATOMIC_RELAXED);
+
+	if (error)
+		__atomic_store_n(to, error, __ATOMIC_RELAXED);
+}
+
+static void control_move_notes(struct control_process *private, struct control_process *to)
+{
+	if (private->python[0])
+		memcpy(to->python, private->python, sizeof(to->python));
+	control_move_error(&private->file_error, &to->file_error);
+	control_move_error(&private->clock_error, &to->clock_error);
+	control_move_error(&private->kernel_error, &to->kernel_error);
+}
+
+static bool control_maps(int fd)
+{
 	struct stat st;
-	int result = raw_fstat(fd, &st);
+
+	return page != &private_page && raw_fstat(fd, &st) == 0 && st.st_ino == page_inode;
+}
+
+/* With the file locked. */
+static int control_enter(int fd)
+{
+	struct control_process *before = slot, *taken;
+	int result = control_maps(fd) ? 0 : page_map(fd, &settings, &page, &page_inode);
 
 	if (result < 0)
 		return result;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	/* Whoever may write to it may cut it short, and what is mapped of it kills us then. */
-	if ((st.st_uid != 0 && st.st_uid != (uid_t)raw_syscall3(SYS_geteuid, 0, 0, 0)) ||
-	    st.st_mode & (S_IWGRP | S_IWOTH))
-		return -EPERM;
-	if (st.st_size < (off_t)sizeof(*mapped)) {
-		result = control_fill(fd, st.st_size);
-		if (result < 0)
-			return result;
-	}
-	mapped = raw_mmap(NULL, sizeof(*mapped), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (raw_failed(mapped))
-		return (int)(intptr_t)mapped;
-	if (mapped->magic != CONTROL_MAGIC || mapped->version != CONTROL_VERSION ||
-	    mapped->size != sizeof(*mapped) || !control_page_live(mapped)) {
-		/* The old queue of names goes with the page that it belonged to. */
-		raw_ftruncate(fd, sizeof(*mapped));
-		control_page_start(mapped);
-		control_page_own(mapped);
-	} else if (mapped->preset) {
-		control_page_own(mapped);
-	}
-	page_inode = st.st_ino;
-	page = mapped;
+	taken = control_take_slot(page);
+	__atomic_store_n(&wishes_generation, 0, __ATOMIC_RELEASE); /* of another page */
+	__atomic_store_n(&slot, taken, __ATOMIC_RELEASE);
+	control_move_notes(before, taken);
+	control_count_in(taken->counters);
+	__atomic_store_n(&joined, true, __ATOMIC_RELEASE);
 	return 0;
+}
+
+/*
+ * Somebody else holds the lock. The page may be there all the same, and then this process needs no slot in it to keep
+ * to what it says, to the budget above all. It may end before it has one.
+ */
+static void control_share(int fd)
+{
+	if (page != &private_page || page_map_made(fd, &settings, &page, &page_inode) < 0)
+		return;
+	__atomic_store_n(&wishes_generation, 0, __ATOMIC_RELEASE);
+	control_count_in(page->gone);
 }
 
 void control_join(uint64_t now_ns)
@@ -269,31 +211,23 @@ void control_join(uint64_t now_ns)
 	result = ours_take_here(control_open(path, sizeof(path)), &fd);
 	if (result == 0)
 		result = control_lock(fd, now_ns);
-	if (result == 0 && page == &private_page)
-		result = control_map(fd);
 	if (result == 0) {
-		struct control_process *taken = control_take_slot(page);
-
-		__atomic_store_n(&wishes_generation, 0, __ATOMIC_RELEASE); /* of another page */
-		for (int c = 0; c < CONTROL_COUNTER_COUNT; c++)
-			taken->counters[c] += private_page.processes[0].counters[c];
-		memset(&private_page.processes[0], 0, sizeof(private_page.processes[0]));
-		slot = taken;
-		__atomic_store_n(&joined, true, __ATOMIC_RELEASE);
-	}
-	/* Closing would not: the mapping keeps the open file, and with it the lock. */
-	if (fd >= 0)
+		control_enter(fd);
+		/* Closing would not: the mapping keeps the open file, and with it the lock. */
 		raw_syscall3(SYS_flock, fd, LOCK_UN, 0);
+	} else if (result == -EWOULDBLOCK) {
+		control_share(fd);
+	}
 	ours_close(&fd);
 	__atomic_store_n(&joining, 0, __ATOMIC_RELEASE);
 }
 
 void control_lost(void)
 {
-	if (!__atomic_load_n(&joined, __ATOMIC_ACQUIRE) ||
-	    __atomic_exchange_n(&joining, 1, __ATOMIC_ACQUIRE))
+	if (page == &private_page || __atomic_exchange_n(&joining, 1, __ATOMIC_ACQUIRE))
 		return;
 	/* The old page stays mapped: other threads may be at it. */
+	__atomic_store_n(&counters, private_page.processes[0].counters, __ATOMIC_SEQ_CST);
 	slot = &private_page.processes[0];
 	page = &private_page;
 	page_inode = 0;
@@ -340,9 +274,12 @@ const struct control_wishes *control_wishes(void)
 {
 	uint64_t generation = (uint64_t)__atomic_load_n(&page->generation, __ATOMIC_ACQUIRE) + 1;
 
-	if (__atomic_load_n(&wishes_generation, __ATOMIC_ACQUIRE) != generation &&
-	    !__atomic_exchange_n(&wishing, 1, __ATOMIC_ACQUIRE)) {
-		control_read_wishes(generation);
+	if (__atomic_load_n(&wishes_generation, __ATOMIC_ACQUIRE) != generation) {
+		/* Reading them is work in memory alone. At first there are no older ones that would do meanwhile. */
+		while (__atomic_exchange_n(&wishing, 1, __ATOMIC_ACQUIRE))
+			raw_sched_yield();
+		if (__atomic_load_n(&wishes_generation, __ATOMIC_RELAXED) != generation)
+			control_read_wishes(generation);
 		__atomic_store_n(&wishing, 0, __ATOMIC_RELEASE);
 	}
 	return &wishes[__atomic_load_n(&wishes_current, __ATOMIC_ACQUIRE)];
@@ -366,8 +303,18 @@ struct control_keep *control_keep(void)
 
 void control_count(enum control_counter counter, uint64_t n)
 {
-	if (n)
-		__atomic_fetch_add(&slot->counters[counter], n, __ATOMIC_RELAXED);
+	uint64_t *private = private_page.processes[0].counters;
+	uint64_t *to = __atomic_load_n(&counters, __ATOMIC_ACQUIRE), *now;
+
+	if (!n)
+		return;
+	__atomic_fetch_add(&to[counter], n, __ATOMIC_SEQ_CST);
+	if (to != private)
+		return;
+	/* Was the page joined just now? Then nobody looks at the private one any more. */
+	now = __atomic_load_n(&counters, __ATOMIC_SEQ_CST);
+	if (now != private)
+		control_move_count(&private[counter], &now[counter]);
 }
 
 void control_note_python(const char *version)
@@ -394,6 +341,7 @@ void control_postfork_child(void)
 {
 	memset(&private_page.processes[0], 0, sizeof(private_page.processes[0]));
 	slot = &private_page.processes[0];
+	counters = slot->counters;
 	joined = false;
 	begun_before = 0;
 	joining = 0;

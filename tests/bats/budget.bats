@@ -131,6 +131,31 @@ at_once() {
 	is "1 1" "$(budget files) $("$REQPROF" ctl "$profiles" status --json | jq .totals.requests_seen)"
 }
 
+@test "a worker that cannot have the page's lock keeps to the page all the same, and is in its counts when it is killed" {
+	local other
+	other=$(free_port)
+	spawn server "${preload[@]}" REQPROF_MAX_FILES=10 "$PYTHON" "$TESTS/apps/two_workers.py" "$port" "$other"
+	server_up server "$port"
+	server_up server "$other"
+	get /first >/dev/null
+	retry written 1
+	"$REQPROF" ctl "$profiles" set filter='!/filtered*'
+	exec {held}<>"$profiles/reqprof.control"
+	flock "$held"
+	seq 14 | sed 's|^|/other-|' | load_client --port "$other"
+	curl -s "http://127.0.0.1:$other/filtered" >/dev/null
+	local pid
+	pid=$(curl -s "http://127.0.0.1:$other/last")
+	latest() { [ "$(named '*last*')" -eq 1 ]; }
+	retry latest
+	is "10 0" "$(profile_count) $(named '*first*')"
+	kill -KILL "$pid"
+	flock -u "$held"
+	exec {held}>&-
+	retry written 16
+	is "10 17 6 1" "$(budget files) $("$REQPROF" ctl "$profiles" status --json | jq -r '.totals | "\(.requests_seen) \(.evicted_files) \(.skipped_filter)"')"
+}
+
 @test "profiles of an earlier server are counted, and are the first to go" {
 	serve
 	seq 20 | sed 's|^|/r0/old-|' | load_client --port "$port"
