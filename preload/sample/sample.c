@@ -185,8 +185,6 @@ static struct sample_thread *sample_thread_make(const struct sample_settings *se
 		thread->handler.python.published = &thread->holder->state;
 	handler_self = &thread->handler;
 	handler_idle = sample_idle;
-	if (end_key_made)
-		pthread_setspecific(end_key, thread);
 	return thread;
 }
 
@@ -200,6 +198,9 @@ struct sample_thread *sample_thread_get(const struct sample_settings *settings, 
 		thread = sample_thread_make(settings);
 	if (!thread)
 		return NULL;
+	/* Not at its first request when another thread was still preparing the process. */
+	if (!thread->end_known && end_key_made)
+		thread->end_known = pthread_setspecific(end_key, thread) == 0;
 	/* Once per rate: a refused clock is not asked for again at each request. */
 	if (thread->clock.asked != settings->rate) {
 		tid = (uint32_t)raw_gettid();

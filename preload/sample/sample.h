@@ -39,6 +39,7 @@ struct sample_thread {
 	uint64_t stray_ns, stray_cpu_ns; /* preload/stray.c: when it began */
 	struct stacks *parked;         /* sample_park's; NULL: none */
 	bool parked_listed;
+	bool end_known;                /* its end will be noticed */
 	struct holder *holder;         /* NULL: no room */
 	uint64_t late_told, foreign_told; /* what of the handler's counts has been reported */
 	void *scratch;            /* see sample_scratch */

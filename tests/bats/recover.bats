@@ -483,3 +483,35 @@ live_disk() {
 	is "$file" "$kept"
 	[[ $output != *foreign* ]]
 }
+
+# Its thread waits for the other, a second at most, which may have passed before we let that one go on.
+begins_while_another_prepares() {
+	local calls=$BATS_TEST_TMPDIR/calls pid
+	mkdir -p "$calls"
+	touch "$calls/hold"
+	port=$(free_port)
+	spawn server "$PROGRAMS/held_call" "open:${REQPROF_LIVE:-/dev/shm}" "$calls" "${preload[@]}" \
+		"$PROGRAMS/processes" "$port"
+	server_up server "$port"
+	pid=$(pgrep -P "$server_pid")
+	ask /burn/1
+	retry test -e "$calls/held"
+	ask /burn/600000
+	waits_for_the_other() { grep -qs '^202 ' "/proc/$pid"/task/*/syscall; }
+	retry waits_for_the_other
+	rm "$calls/held"
+	retry burnt "$pid" 20
+	kill -KILL "$pid"
+	retry gone "$pid"
+	"$REQPROF" recover "$profiles"
+	[ "$(interrupted | jq -r '.["url.path"]')" = /burn/600000 ]
+}
+
+@test "a request that begins while another thread still prepares the process is recovered, too" {
+	for _ in 1 2 3 4 5; do
+		if begins_while_another_prepares; then
+			return
+		fi
+	done
+	return 1
+}
