@@ -1,8 +1,14 @@
 # The attribution test (tests/clients/attribution.py): 2,000 requests of all manners, 32 at a time, for
-# tests/apps/burning.*: has each its own profile, with its own work in it and nobody else's? Load after
-# helpers; set port, call use_profiles.
+# tests/apps/burning.*: has each its own profile, with its own work in it and nobody else's? Load it after helpers
+# and serves.
 
-sent=$BATS_TEST_TMPDIR/sent
+setup() {
+	requires perf
+	use_profiles
+	preload+=("PYTHONPATH=$TESTS/apps")
+	port=$(free_port)
+	sent=$BATS_TEST_TMPDIR/sent
+}
 
 # loaded MANNERS [OPTION...]: sends REQUESTS (2000) requests to $port, KEPT (12) on a connection that is kept alive; each has
 # a profile then, or there are FILES in all.

@@ -5,14 +5,8 @@ load attribution
 
 ALL=close,keep,slow,abort,pipeline
 
-setup() {
-	requires perf
-	use_profiles
-	port=$(free_port)
-	preload+=("PYTHONPATH=$TESTS/apps")
-	node=(node --perf-basic-prof --interpreted-frames-native-stack --no-logfile-per-isolate
-		"--logfile=$BATS_TEST_TMPDIR/v8.log")
-}
+node=(node --perf-basic-prof --interpreted-frames-native-stack --no-logfile-per-isolate
+	"--logfile=$BATS_TEST_TMPDIR/v8.log")
 
 @test "uvicorn on asyncio: coroutines that take turns keep their work apart" {
 	spawn server "${preload[@]}" "$PYTHON" -m uvicorn --loop asyncio --http h11 --no-access-log --port "$port" burning:asgi

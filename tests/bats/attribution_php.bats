@@ -2,21 +2,13 @@
 # have no names in native stacks: each route works in a function of the interpreter's, or a library, that no other one
 # uses. (--least: a busy machine does not deliver every tick; --cpu does not need them.)
 load helpers
-load attribution
 load serves
-
-setup() {
-	requires perf php
-	use_profiles
-	port=$(free_port)
-	fpm=$(compgen -c php-fpm8. | sort -u | head -n 1)
-
-	php=(-n)
-}
+load attribution
 
 fpm_burns() { # MANNERS LOCATION [HTTP]: what nginx says besides
+	local fpm socket=$BATS_TEST_TMPDIR/fpm.sock
+	fpm=$(compgen -c php-fpm8. | sort -u | head -n 1)
 	requires nginx "${fpm:-php-fpm}"
-	local socket=$BATS_TEST_TMPDIR/fpm.sock
 	cat >"$BATS_TEST_TMPDIR/fpm.conf" <<-END
 		[global]
 		error_log = $BATS_TEST_TMPDIR/fpm.log
@@ -28,7 +20,7 @@ fpm_burns() { # MANNERS LOCATION [HTTP]: what nginx says besides
 		pm = static
 		pm.max_children = 34
 	END
-	spawn fpm "${preload[@]}" "$fpm" "${php[@]}" -R -y "$BATS_TEST_TMPDIR/fpm.conf"
+	spawn fpm "${preload[@]}" "$fpm" -n -R -y "$BATS_TEST_TMPDIR/fpm.conf"
 	retry test -S "$socket"
 	NGINX_HTTP="upstream fpm { server unix:$socket; ${3:-} }" nginx_front nginx "location / {
 		include /etc/nginx/fastcgi_params; fastcgi_param SCRIPT_FILENAME $TESTS/apps/burning.php;
@@ -65,11 +57,13 @@ fpm_burns() { # MANNERS LOCATION [HTTP]: what nginx says besides
 # (It calls a head malformed of which it has read only a part of the first line, with the library or without. With heads
 # in pieces a busy machine has seen 98.0 % by CPU time.)
 @test "php -S" {
-	spawn server "${preload[@]}" php "${php[@]}" -S "127.0.0.1:$port" "$TESTS/apps/burning.php"
+	requires php
+	spawn server "${preload[@]}" php -n -S "127.0.0.1:$port" "$TESTS/apps/burning.php"
 	attributed server close,lines,abort --marks php --least 0.6 --cpu 0.95
 }
 
 @test "php -S with workers" {
-	spawn server "${preload[@]}" env PHP_CLI_SERVER_WORKERS=3 php "${php[@]}" -S "127.0.0.1:$port" "$TESTS/apps/burning.php"
+	requires php
+	spawn server "${preload[@]}" env PHP_CLI_SERVER_WORKERS=3 php -n -S "127.0.0.1:$port" "$TESTS/apps/burning.php"
 	attributed server close,lines,abort --marks php --least 0.6 --cpu 0.95
 }

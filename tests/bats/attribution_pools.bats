@@ -3,13 +3,6 @@
 load helpers
 load attribution
 
-setup() {
-	requires perf
-	use_profiles
-	port=$(free_port)
-	preload+=("PYTHONPATH=$TESTS/apps")
-}
-
 @test "waitress: its threads answer what the main thread has read" {
 	requires waitress-serve
 	spawn server "${preload[@]}" waitress-serve --listen "127.0.0.1:$port" --threads 8 burning:application

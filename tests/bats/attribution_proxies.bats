@@ -2,15 +2,8 @@
 # its work is whose is told by the libraries that only some routes use, by the connection that the upstream
 # answered on, and by how long that took.
 load helpers
-load attribution
 load serves
-
-setup() {
-	requires perf
-	use_profiles
-	port=$(free_port)
-	upstream=$(free_port)
-}
+load attribution
 
 passwords() { perl -e 'print "u:", crypt("p", q($6$rounds=1000$salt)), "\n"' >"$BATS_TEST_TMPDIR/passwords"; }
 
@@ -39,6 +32,7 @@ proxied() {
 
 behind_gunicorn() {
 	requires gunicorn
+	upstream=$(free_port)
 	spawn application gunicorn --chdir "$TESTS/apps" -k gthread --threads 16 --keep-alive 60 \
 		-b "127.0.0.1:$upstream" upstream:application
 	server_up application "$upstream"
@@ -57,6 +51,7 @@ behind_gunicorn() {
 
 @test "nginx in front of uwsgi" {
 	requires uwsgi
+	upstream=$(free_port)
 	spawn application uwsgi --plugins python3 --socket "127.0.0.1:$upstream" --master --threads 16 \
 		--chdir "$TESTS/apps" --module upstream:application --die-on-term --disable-logging
 	server_up application "$upstream"

@@ -4,14 +4,9 @@
 load helpers
 load attribution
 
-setup() {
-	requires perf puma
-	use_profiles
-	port=$(free_port)
-}
-
 # puma_burns MANNERS OPTION...  (Busy, it closes a connection after its tenth request.)
 puma_burns() {
+	requires puma
 	spawn server "${preload[@]}" puma -q -e production "${@:2}" -b "tcp://127.0.0.1:$port" "$TESTS/apps/burning.ru"
 	KEPT=9 attributed server "$1" --marks ruby --least 0.45 --cpu 0.98
 }

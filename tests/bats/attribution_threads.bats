@@ -1,17 +1,10 @@
 # Threads and processes that serve one request at a time: all that they do for it is in its profile, none of
 # another's. (--least: a busy machine does not deliver every tick; --cpu does not need them.)
 load helpers
-load attribution
 load serves
+load attribution
 load apaches
 load java
-
-setup() {
-	requires perf
-	use_profiles
-	port=$(free_port)
-	preload+=("PYTHONPATH=$TESTS/apps")
-}
 
 @test "gunicorn with processes" {
 	requires gunicorn

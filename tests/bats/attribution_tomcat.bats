@@ -1,20 +1,15 @@
 # Tomcat: a pool's threads, each of which serves one request at a time, by HTTP and by AJP behind apache. (--least: a
 # busy machine does not deliver every tick; --cpu does not need them.)
 load helpers
-load attribution
 load serves
+load attribution
 load apaches
 load java
 
-setup() {
-	requires perf java javac
-	requires_tomcat
-	use_profiles
-	port=$(free_port)
-}
-
 # spawn_burning CONNECTOR [WORD...]: on $port.
 spawn_burning() {
+	requires java javac
+	requires_tomcat
 	local JAVA=("${java_named[@]}") classes=$BATS_TEST_TMPDIR/tomcat/webapps/ROOT/WEB-INF/classes
 	mkdir -p "$classes"
 	javac -cp /usr/share/tomcat10/lib/servlet-api.jar -d "$classes" "$TESTS"/apps/Burning{,Servlet}.java
