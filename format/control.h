@@ -22,7 +22,7 @@
 
 enum {
 	CONTROL_MAGIC = 0x31435052, /* "RPC1" */
-	CONTROL_VERSION = 4,
+	CONTROL_VERSION = 5,
 	CONTROL_PROCESSES = 256, /* slots; processes beyond share the last one */
 	CONTROL_ROUTES = 1024,
 };
@@ -120,6 +120,7 @@ struct control_budget {
 	uint64_t since_ns;       /* unix: files older than this are counted by whoever comes first */
 	uint64_t counting_ns;    /* unix: when that was begun */
 	uint32_t state, capacity;
+	uint64_t prompt;         /* how many were written so fast that the disk does not stand still */
 };
 
 struct control_file {

@@ -13,7 +13,7 @@
 
 _Static_assert((int)SAMPLE_SCRATCH >= (int)EMIT_SCRATCH, "a profile is written in the scratch memory");
 
-static const uint64_t DISK_SLOW_NS = 1000000000, DISK_REST_MAX_NS = 60000000000;
+static const uint64_t DISK_SLOW_NS = 1000000000, DISK_REST_MAX_NS = 60000000000, DISK_PROMPT_NS = 100000000;
 
 static const char *directory;
 static uint32_t kernel_rate;
@@ -171,13 +171,33 @@ static uint64_t keeping_without_queue(struct sample_thread *thread, uint64_t too
 	return since.queued_ns < took ? took - since.queued_ns : 0;
 }
 
-static void keeping_note_disk(struct sample_thread *thread, uint64_t begun_ns)
+static uint64_t *keeping_prompt(void)
+{
+	uint64_t inode;
+
+	return &control_budget(&inode)->prompt;
+}
+
+/*
+ * Has the disk gone on meanwhile? Of many threads and processes that write to one directory on a busy machine, each
+ * waits for those before it in the kernel's locks, and they for a CPU. `before`: *keeping_prompt(), when it was begun.
+ */
+static bool keeping_others_wrote(uint64_t before, uint64_t took)
+{
+	uint64_t now = __atomic_load_n(keeping_prompt(), __ATOMIC_RELAXED);
+
+	return now > before && now - before >= took / DISK_PROMPT_NS;
+}
+
+static void keeping_note_disk(struct sample_thread *thread, uint64_t begun_ns, uint64_t prompt)
 {
 	uint64_t now = monotonic_ns(), took = now - begun_ns;
 
+	if (took < DISK_PROMPT_NS)
+		__atomic_fetch_add(keeping_prompt(), 1, __ATOMIC_RELAXED);
 	if (took >= DISK_SLOW_NS)
 		took = keeping_without_queue(thread, took);
-	if (took >= DISK_SLOW_NS)
+	if (took >= DISK_SLOW_NS && !keeping_others_wrote(prompt, took))
 		__atomic_store_n(&disk_slow_until_ns,
 				 now + (took < DISK_REST_MAX_NS / 10 ? took * 10 : DISK_REST_MAX_NS),
 				 __ATOMIC_RELAXED);
@@ -186,7 +206,7 @@ static void keeping_note_disk(struct sample_thread *thread, uint64_t begun_ns)
 void keeping_finished(struct request *r, const struct stacks *stacks, struct sample_thread *thread)
 {
 	uint32_t kept = keeping_kept(r);
-	uint64_t begun_ns;
+	uint64_t begun_ns, prompt;
 
 	if (!kept)
 		return;
@@ -195,6 +215,7 @@ void keeping_finished(struct request *r, const struct stacks *stacks, struct sam
 		return;
 	}
 	begun_ns = monotonic_ns();
+	prompt = __atomic_load_n(keeping_prompt(), __ATOMIC_RELAXED);
 	keeping_write_profile(r, stacks, thread, kept);
-	keeping_note_disk(thread, begun_ns);
+	keeping_note_disk(thread, begun_ns, prompt);
 }

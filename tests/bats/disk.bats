@@ -144,6 +144,27 @@ goes_before() {
 	stop "$server_pid"
 }
 
+# (The kernel's locks cannot be held from outside: a debugger holds the one thread up as they would.)
+@test "a write that waits while others go on does not make the disk a slow one" {
+	requires strace
+	local slow seconds=6
+	is_held() { grep -qs '^State:.t' "/proc/$(pgrep -P "$slow_pid" | head -n 1)/status"; }
+	# A server's second profile is on its way while the other server writes hundreds.
+	slow=$(free_port)
+	spawn slow strace -f -qq -o /dev/null -e "inject=renameat2:delay_enter=${seconds}s:when=2" -e trace=renameat2 \
+		"${preload[@]}" "$PROGRAMS/threaded_server" "$slow" accept 1
+	server_up slow "$slow"
+	serve
+	is "route=1 path=/r1/1" "$(port=$slow get /r1/1 | cut -d' ' -f1,2)"
+	is "route=1 path=/r1/2" "$(port=$slow get /r1/2 | cut -d' ' -f1,2)"
+	retry is_held
+	is "200 $((seconds * 100))" "$(for _ in $(seq $((seconds * 100))); do echo /r1/other; done | load_client --port "$port" --keep-alive)"
+	retry decided $((2 + seconds * 100))
+	is "route=1 path=/r1/3" "$(port=$slow get /r1/3 | cut -d' ' -f1,2)"
+	retry decided $((3 + seconds * 100))
+	is 0 "$(status | jq .totals.files_slow)"
+}
+
 @test "the directory is removed while the server runs: it is made again, with a control page" {
 	serve REQPROF_MAX_FILES=5
 	answers 3
