@@ -1,6 +1,7 @@
 """ASGI: /first has its answer at once, and works in afterwards() then; /second works in meanwhile(). Both give
-way to the other again and again. /leaves begins a task for afterwards(), and answers while that runs; /spawns answers first,
-and begins two that are waited for; /children is like /second, and has two tasks that work in child().
+way to the other again and again, after so long that it is sampled even where most ticks are lost. /leaves begins a
+task for afterwards(), and answers while that runs; /spawns answers first, and begins two that are waited for;
+/children is like /second, and has two tasks that work in child().
 
 starlette: the same, where /first has a background task of Starlette's."""
 
@@ -17,20 +18,20 @@ def burn(seconds):
 
 
 async def afterwards():
-    for _ in range(60):
-        burn(0.005)
+    for _ in range(20):
+        burn(0.02)
         await asyncio.sleep(0)
 
 
 async def meanwhile():
-    for _ in range(20):
-        burn(0.005)
+    for _ in range(15):
+        burn(0.02)
         await asyncio.sleep(0)
 
 
 async def child():
     for _ in range(5):
-        burn(0.005)
+        burn(0.02)
         await asyncio.sleep(0)
 
 
