@@ -270,14 +270,30 @@ static void control_read_wishes(uint64_t generation)
 	__atomic_store_n(&wishes_generation, generation, __ATOMIC_RELEASE);
 }
 
+/*
+ * Reading them is work in memory alone, so another thread has soon done it; at first there are no older ones that would
+ * do meanwhile. Asleep, since a thread of a real-time priority that tried again and again would leave the other no
+ * CPU; and not for ever. False: it has not been done.
+ */
+static bool control_may_read_wishes(void)
+{
+	enum { TRIES = 200, PAUSE_NS = 100000 };
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+
+	for (int i = 0; i < TRIES; i++) {
+		if (!__atomic_exchange_n(&wishing, 1, __ATOMIC_ACQUIRE))
+			return true;
+		raw_syscall3(SYS_nanosleep, (long)&pause, 0, 0);
+	}
+	return false;
+}
+
 const struct control_wishes *control_wishes(void)
 {
 	uint64_t generation = (uint64_t)__atomic_load_n(&page->generation, __ATOMIC_ACQUIRE) + 1;
 
-	if (__atomic_load_n(&wishes_generation, __ATOMIC_ACQUIRE) != generation) {
-		/* Reading them is work in memory alone. At first there are no older ones that would do meanwhile. */
-		while (__atomic_exchange_n(&wishing, 1, __ATOMIC_ACQUIRE))
-			raw_sched_yield();
+	if (__atomic_load_n(&wishes_generation, __ATOMIC_ACQUIRE) != generation &&
+	    control_may_read_wishes()) {
 		if (__atomic_load_n(&wishes_generation, __ATOMIC_RELAXED) != generation)
 			control_read_wishes(generation);
 		__atomic_store_n(&wishing, 0, __ATOMIC_RELEASE);
