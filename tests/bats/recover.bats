@@ -330,6 +330,9 @@ with_three_open() {
 }
 
 @test "before the first request there is no live file, then one with mode 0600, at the end none" {
+	# (Processes of other tests clear away what is left, too.)
+	own_place=$(mktemp -d /dev/shm/reqprof-test.XXXXXX)
+	export REQPROF_LIVE=$own_place
 	spawn server "${preload[@]}" "$PROGRAMS/threaded_server" "$port" accept 1
 	server_up server "$port"
 	is "" "$(live_files)"
