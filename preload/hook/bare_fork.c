@@ -6,7 +6,9 @@
 
 #include <sched.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "preload/hook/guard.h"
@@ -48,6 +50,32 @@ static int bare_fork_run(void *argument)
 	return start->run(start->argument);
 }
 
+/*
+ * A child in our memory with thread-locals of its own, and no thread of this process: it may have other descriptors
+ * under the same numbers, so we look at none of its calls.
+ */
+static int bare_fork_run_apart(void *argument)
+{
+	const struct bare_fork_start *start = argument;
+
+	hook_inside = 1;
+	return start->run(start->argument);
+}
+
+/* On the child's stack: the parent does not wait. */
+static struct bare_fork_start *bare_fork_put(void *stack, int (*run)(void *), void *argument)
+{
+	struct bare_fork_start *start = (struct bare_fork_start *)((uintptr_t)stack & ~(uintptr_t)15) - 1;
+
+	*start = (struct bare_fork_start){ run, argument };
+	return start;
+}
+
+static bool bare_fork_is_apart(int flags)
+{
+	return (flags & (CLONE_VM | CLONE_SETTLS | CLONE_THREAD)) == (CLONE_VM | CLONE_SETTLS);
+}
+
 EXPORT int clone(int (*run)(void *), void *stack, int flags, void *argument, ...)
 {
 	struct bare_fork_start start = { run, argument };
@@ -63,7 +91,13 @@ EXPORT int clone(int (*run)(void *), void *stack, int flags, void *argument, ...
 	va_end(list);
 	if ((flags & (CLONE_VM | CLONE_VFORK | CLONE_SETTLS)) == (CLONE_VM | CLONE_VFORK))
 		process_before_vfork();
+	else if ((flags & (CLONE_VM | CLONE_SETTLS)) == CLONE_VM && run && stack)
+		hook_shares();
 	/* (Without a function or a stack it fails, as libc says.) */
+	if (run && stack && bare_fork_is_apart(flags)) {
+		stack = bare_fork_put(stack, run, argument);
+		return libc_clone(bare_fork_run_apart, stack, flags, stack, parent_tid, tls, child_tid);
+	}
 	if ((flags & CLONE_VM) || !run || !stack)
 		return libc_clone(run, stack, flags, argument, parent_tid, tls, child_tid);
 	pid = libc_clone(bare_fork_run, stack, flags, &start, parent_tid, tls, child_tid);

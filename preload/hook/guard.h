@@ -16,11 +16,15 @@ extern bool hook_active;
 /* Initial-exec: no model that might allocate on first touch. One byte each, so that the vfork stub
  * can set it without touching anything else. */
 extern __thread volatile uint8_t hook_inside;
-extern __thread volatile uint8_t hook_vforked; /* this thread called vfork and has not been seen back */
+/* This thread called vfork and has not been seen back; or it has made a child that shares its thread-locals for good. */
+enum hook_vforked { HOOK_VFORKED = 1, HOOK_SHARED = 2 };
+extern __thread volatile uint8_t hook_vforked; /* enum hook_vforked, or'ed */
 extern __thread int32_t hook_tid;
 
 /* After a vfork: is this the child? (Slow path: one system call until the parent is back.) */
 bool hook_in_vfork_child(void);
+/* Before the thread makes a child that shares its memory and its thread-locals, and does not wait for it. */
+void hook_shares(void);
 
 static inline bool hook_enter(void)
 {

@@ -44,12 +44,21 @@ bool hook_in_vfork_child(void)
 	int32_t tid = raw_gettid();
 
 	if (tid != hook_tid) {
-		vforked.child = tid;
+		if (hook_vforked & HOOK_VFORKED)
+			vforked.child = tid;
 		return true;
 	}
-	hook_vforked = 0; /* the parent is back */
-	process_after_vfork();
+	if (hook_vforked & HOOK_VFORKED) {
+		hook_vforked &= (uint8_t)~HOOK_VFORKED; /* the parent is back */
+		process_after_vfork();
+	}
 	return false;
+}
+
+void hook_shares(void)
+{
+	hook_tid = raw_gettid();
+	hook_vforked |= HOOK_SHARED;
 }
 
 /* Called by the stub below, too, in the parent, before it vforks. */
@@ -60,7 +69,7 @@ __attribute__((used)) void process_before_vfork(void)
 	vforked.child = 0;
 	waiting_begin_unheld(&vforked.wait);
 	hook_tid = raw_gettid();
-	hook_vforked = 1;
+	hook_vforked |= HOOK_VFORKED;
 }
 
 /*

@@ -40,6 +40,18 @@ descriptors() { find "/proc/$1/fd" -mindepth 1 -printf '%l\n' 2>/dev/null | sed 
 	all_facts | jq -s -e 'map(select(.["url.path"] == "/burn/300")) | length == 4 and all(.["reqprof.samples"] > 200)' >/dev/null
 }
 
+@test "children that share the memory, with the thread's locals or their own: what they do is not taken for the parent's" {
+	serve
+	local how i
+	for i in $(seq 5); do for how in all locals; do answers "/share/$how" 7; done; done
+	answers /burn/20 20
+	settle "$server_pid" 11
+	quiet_server
+	all_facts | jq -s -e 'all(.["reqprof.end"] == "complete" and .["http.response.status_code"] == 200)' >/dev/null
+	is "$server_pid" "$(all_facts | jq '.["process.pid"]' | sort -u)"
+	is 11 "$(all_facts | jq -r '.["reqprof.id"]' | sort -u | wc -l)"
+}
+
 @test "a vfork child that closes all descriptors: the parent's connections stay, and are followed" {
 	requires perf
 	serve

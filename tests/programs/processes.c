@@ -5,6 +5,8 @@
  * /burn/MS             burns CPU
  * /fork/MS             a child burns so long, and ends; its status
  * /vfork               a vfork child closes all descriptors in three ways, and executes true
+ * /share/HOW           a child that shares the memory closes all descriptors, its own, again and again;
+ *                      "locals": its thread-locals are its own; its status
  * /spawn/PROGRAM       posix_spawn with file actions that close all descriptors; its status
  * /exec                the process executes itself anew, with the listening socket
  * /close/HOW           closes all descriptors but the sockets: loop, range or from
@@ -73,6 +75,51 @@ static long forks(long ms)
 }
 
 /* As CPython's subprocess does it: between the two nothing but system calls, by libc's wrappers. */
+static int closes_beside(void *unused)
+{
+	(void)unused;
+	for (int round = 0; round < 200; round++) {
+		for (int fd = 3; fd < 64; fd++) {
+			char byte;
+
+			(void)!read(fd, &byte, 0);
+			close(fd);
+		}
+		sched_yield();
+	}
+	return 7;
+}
+
+/* What lies below and above a thread pointer, with its own address where the old one was: enough for calls of libc. */
+static void *own_locals(void)
+{
+	enum { BELOW = 16384, ABOVE = 2304 };
+	static char memory[BELOW + ABOVE] __attribute__((aligned(64)));
+	char *old = __builtin_thread_pointer(), *own = memory + BELOW;
+
+	memcpy(memory, old - BELOW, sizeof(memory));
+	memcpy(own, &own, sizeof(own));
+	memcpy(own + 16, &own, sizeof(own));
+	return own;
+}
+
+static long shares(bool locals)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	int flags = CLONE_VM | SIGCHLD | (locals ? CLONE_SETTLS : 0);
+	pid_t child = clone(closes_beside, stack + sizeof(stack), flags, NULL, NULL, locals ? own_locals() : NULL, NULL);
+
+	/* Beside what the child does. */
+	for (int i = 0; i < 200; i++) {
+		int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		char byte;
+
+		(void)!read(fd, &byte, 1);
+		close(fd);
+	}
+	return status_of(child);
+}
+
 static long vforks(void)
 {
 	char *arguments[] = { (char *)"true", NULL };
@@ -189,6 +236,8 @@ static long answer(char *path, int connection)
 		return burns(atol(path));
 	if (strcmp(word, "fork") == 0)
 		return forks(atol(path));
+	if (strcmp(word, "share") == 0)
+		return shares(strcmp(path, "locals") == 0);
 	if (strcmp(word, "vfork") == 0)
 		return vforks();
 	if (strcmp(word, "spawn") == 0) {
