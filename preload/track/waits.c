@@ -88,6 +88,9 @@ void track_wait_epoll(int epoll_fd)
 		track_self.keeps = true;
 	if (current_has_work() && ((waits_is_idle() && !track_self.stray) || serves))
 		waits_for_work();
+	else if (track_done())
+		/* A loop may make its set anew while it has no client (libev after a spurious event), and wait for long. */
+		turns_sleep();
 }
 
 /* In an event loop that has nobody's sockets to wait for, that is a wait for new work, too. */

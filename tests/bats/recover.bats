@@ -141,6 +141,7 @@ kill_burning() { # PID: in the middle of a request that has used half a second o
 	[[ $output == *"running process"*"left alone"* ]]
 	worker
 	local written
+	retry has_profiles 4 # what three asked, and the interrupted one
 	written=$(profile_count)
 	stop "$server_pid"
 	run -0 "$REQPROF" recover "$profiles"

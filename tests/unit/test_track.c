@@ -690,6 +690,17 @@ static void *sleeps_in_a_turn(void *epoll)
 	track_wait_epoll(*(int *)epoll);
 	CHECK(strstr(happened, "finished /e; ") != NULL);
 
+	/* It waits with a set that nobody knows yet, or for something else than clients. */
+	in("GET /g HTTP/1.1\r\n\r\n");
+	track_wait_epoll(listener);
+	CHECK(track_parks());
+	out(RESPONSE);
+	CHECK(strstr(happened, "finished /g; ") == NULL);
+	track_wait_epoll(listener);
+	CHECK(strstr(happened, "finished /g; ") != NULL);
+	track_waited(false);
+	CHECK(track_in_turns());
+
 	/* A thread that ends in such a sleep. */
 	in("GET /f HTTP/1.1\r\n\r\n");
 	track_park();
