@@ -1,13 +1,13 @@
 """A WSGI application with 16 routes, each of which burns CPU in a function of its own name.
 
-GET /rK/ANYTHING burns 6 ms of CPU in the function route_K and answers "route=K path=.. pid=.. tid=..".
+GET /rK/ANYTHING burns 6 ms of CPU (or BURN_MS) in the function route_K and answers "route=K path=.. pid=.. tid=..".
 """
 
 import os
 import threading
 import time
 
-MILLISECONDS = 6
+MILLISECONDS = int(os.environ.get("BURN_MS", "6"))
 
 SOURCE = """
 def route_{k}(until):
