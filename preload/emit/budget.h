@@ -20,6 +20,7 @@ struct budget {
 	const char *directory;		       /* must stay */
 	uint64_t bytes;			       /* taken for this file, in blocks */
 	uint64_t evicted_files, evicted_bytes; /* out: removed for want of one or the other */
+	unsigned passed_over;		       /* entries that were not whole */
 	bool taken;
 	bool lost; /* out: the control file is not there any more, or another */
 	bool refused; /* out: there was no room */

@@ -426,6 +426,13 @@ static void a_queue_longer_than_can_be_is_cut_in_one_step(void)
 	shared->tail = 5;
 	CHECK_INT(write_one(1), 0);
 	CHECK_INT(shared->head - shared->tail, CONTROL_QUEUE_MIN);
+	/* Nothing of it is there: a thousand are looked at for each file, and it is refused. */
+	start(10, 0);
+	shared->head += CONTROL_QUEUE_MIN;
+	shared->files = UINT64_MAX / 2;
+	shared->state = CONTROL_COUNTED;
+	CHECK_INT(write_one(1), -EDQUOT);
+	CHECK_INT(shared->head - shared->tail, CONTROL_QUEUE_MIN - 1000);
 	/* Names and counts that are not true: refused, or made room for, but never for ever. */
 	start(10, 0);
 	shared->head = 5;
