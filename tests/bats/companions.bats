@@ -112,9 +112,10 @@ traced() { ! grep -q '^TracerPid:\s*0$' "/proc/$server_pid/status"; }
 		                              (signal.ITIMER_VIRTUAL, signal.SIGVTALRM)):
 		            signal.signal(number, tick)
 		            signal.setitimer(which, 0.01, 0.01)
-		        until = time.thread_time() + 0.3
+		        until = time.thread_time() + 0.6
 		        while time.thread_time() < until:
-		            pass
+		            for _ in range(10000):
+		                pass
 		        body = "".join("%d %s\n" % (n, ticks.get(n, 0) >= 10) for n in (signal.SIGPROF, signal.SIGALRM, signal.SIGVTALRM)).encode()
 		        for which in (signal.ITIMER_PROF, signal.ITIMER_REAL, signal.ITIMER_VIRTUAL):
 		            signal.setitimer(which, 0)

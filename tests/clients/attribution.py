@@ -11,7 +11,8 @@ whose profile.
 
     attribution.py check --sent FILE [--wrong SHARE] [--least SHARE] [--cpu SHARE] [--perf-map FILE] [OPTION...] PROFILES
         Fails unless each request has exactly one profile, and there are no others; at most WRONG
-        of the samples in routes' functions stand in another route's profile; and at least LEAST of
+        of the samples in routes' functions stand in another route's profile (where any may: three times as many if all are
+        in one profile, since the samples of one burst go together, and 2,000 requests have few samples each); and at least LEAST of
         what the answered requests burnt was sampled in their own profiles. --cpu: so much of it is in the CPU
         time that those count, which needs no ticks. --certain: no sample may be
         said to be inferred; --no-certain: some must be. --marks: routes are told apart by marks.py's table
@@ -217,6 +218,7 @@ def check(options):
     perf_map = PerfMap(options.perf_map) if options.perf_map else None
     marks = Marks(options.marks) if options.marks else None
     seen, routed = collections.Counter(), collections.Counter()
+    mixed = set()
     right = wrong = burnt_ns = sampled_ns = counted_ns = inferred = 0
     for name in sorted(glob.glob(os.path.join(options.profiles, "*.pprof"))):
         with open(name, "rb") as file:
@@ -250,6 +252,7 @@ def check(options):
                     sampled_ns += sample["values"][1]
             else:
                 wrong += 1
+                mixed.add(path)
                 if wrong <= 10:
                     print("%s: a stack of %s" % (path, sorted(routes)))
     for path, (manner, burnt) in sent.items():
@@ -267,7 +270,7 @@ def check(options):
              100 * counted_ns / max(burnt_ns, 1)))
     if right and options.certain is not None and options.certain != (inferred == 0):
         errors.append("%d samples are said to be inferred" % inferred)
-    if share > options.wrong:
+    if share > options.wrong * (3 if len(mixed) == 1 else 1):
         errors.append("too many samples are in another request's profile")
     if sampled_ns < options.least * burnt_ns:
         errors.append("too little of what was burnt was found")

@@ -350,7 +350,7 @@ static void eight_processes_keep_within_one_percent(void)
 			printf("# %d files\n", n);
 		CHECK(n <= 404);
 	}
-	CHECK(count(false) >= 396);
+	CHECK(count(false) > 400 - 8); /* each of the 8 may remove one for the same newcomer */
 	CHECK(count(false) <= 400);
 	CHECK_INT(shared->files, count(false));
 }
