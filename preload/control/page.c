@@ -132,23 +132,28 @@ static int page_stat(int fd, struct stat *st)
 	return 0;
 }
 
-static int page_mmap(int fd, struct control_page **mapped)
+/* may_make: with the file locked; without, -EAGAIN when it is not as long as a page. */
+static int page_open(int fd, bool may_make, struct control_page **mapped, uint64_t *inode)
 {
+	struct stat st;
+	int result = page_stat(fd, &st);
+
+	if (result == 0 && st.st_size < (off_t)sizeof(**mapped))
+		result = may_make ? page_fill(fd, st.st_size) : -EAGAIN;
+	if (result < 0)
+		return result;
 	*mapped = raw_mmap(NULL, sizeof(**mapped), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	*inode = st.st_ino;
 	return raw_failed(*mapped) ? (int)(intptr_t)*mapped : 0;
 }
 
 int page_map(int fd, const struct control_settings *settings, struct control_page **page,
 	     uint64_t *inode)
 {
-	struct control_page *mapped = NULL;
-	struct stat st;
-	int result = page_stat(fd, &st);
+	struct control_page *mapped;
+	uint64_t found;
+	int result = page_open(fd, true, &mapped, &found);
 
-	if (result == 0 && st.st_size < (off_t)sizeof(*mapped))
-		result = page_fill(fd, st.st_size);
-	if (result == 0)
-		result = page_mmap(fd, &mapped);
 	if (result < 0)
 		return result;
 	if (!page_is_page(mapped) || !page_live(mapped, settings)) {
@@ -159,7 +164,7 @@ int page_map(int fd, const struct control_settings *settings, struct control_pag
 	} else if (mapped->preset) {
 		page_own(mapped, settings);
 	}
-	*inode = st.st_ino;
+	*inode = found;
 	*page = mapped;
 	return 0;
 }
@@ -167,21 +172,17 @@ int page_map(int fd, const struct control_settings *settings, struct control_pag
 int page_map_made(int fd, const struct control_settings *settings, struct control_page **page,
 		  uint64_t *inode)
 {
-	struct control_page *mapped = NULL;
-	struct stat st;
-	int result = page_stat(fd, &st);
+	struct control_page *mapped;
+	uint64_t found;
+	int result = page_open(fd, false, &mapped, &found);
 
-	if (result == 0 && st.st_size < (off_t)sizeof(*mapped))
-		result = -EAGAIN;
-	if (result == 0)
-		result = page_mmap(fd, &mapped);
 	if (result < 0)
 		return result;
 	if (!page_is_page(mapped) || !page_is_our_servers(mapped, settings)) {
 		raw_munmap(mapped, sizeof(*mapped));
 		return -EAGAIN;
 	}
-	*inode = st.st_ino;
+	*inode = found;
 	*page = mapped;
 	return 0;
 }

@@ -74,7 +74,7 @@ static long forks(long ms)
 	return status_of(child);
 }
 
-/* As CPython's subprocess does it: between the two nothing but system calls, by libc's wrappers. */
+/* 7; with reads among it, which the library would look at. */
 static int closes_beside(void *unused)
 {
 	(void)unused;
@@ -120,6 +120,7 @@ static long shares(bool locals)
 	return status_of(child);
 }
 
+/* As CPython's subprocess does it: between the two nothing but system calls, by libc's wrappers. */
 static long vforks(void)
 {
 	char *arguments[] = { (char *)"true", NULL };

@@ -206,12 +206,22 @@ static void files_that_somebody_removed_are_no_trouble(void)
 	CHECK_INT(count(false), 5);
 }
 
-static void without_a_queue_nothing_is_written_beyond_the_limit(void)
+/* As in a process that could not join the page: five files, nothing to count. The inode of the queue that it has not. */
+static uint64_t start_without_queue(void)
 {
+	uint64_t with_queue;
+
 	count(true);
 	start(5, 0);
-	inode = 0;
 	shared->state = CONTROL_COUNTED;
+	with_queue = inode;
+	inode = 0;
+	return with_queue;
+}
+
+static void without_a_queue_nothing_is_written_beyond_the_limit(void)
+{
+	start_without_queue();
 	for (int i = 0; i < 5; i++)
 		CHECK_INT(write_one(1), 0);
 	CHECK(write_one(1) < 0);
@@ -219,17 +229,11 @@ static void without_a_queue_nothing_is_written_beyond_the_limit(void)
 	CHECK_INT(shared->files, 5);
 }
 
-/* As by a process that could not join the page at once. */
 static void what_was_written_without_a_queue_enters_the_next_one(void)
 {
-	uint64_t with_queue;
+	uint64_t with_queue = start_without_queue();
 	int first;
 
-	count(true);
-	start(5, 0);
-	shared->state = CONTROL_COUNTED;
-	with_queue = inode;
-	inode = 0;
 	first = numbers + 1;
 	for (int i = 0; i < 4; i++)
 		CHECK_INT(write_one(1), 0);
@@ -249,13 +253,8 @@ static void what_was_written_without_a_queue_enters_the_next_one(void)
 /* The count of what is there has them. */
 static void what_is_older_than_the_page_enters_it_once(void)
 {
-	uint64_t with_queue;
+	uint64_t with_queue = start_without_queue();
 
-	count(true);
-	start(5, 0);
-	shared->state = CONTROL_COUNTED;
-	with_queue = inode;
-	inode = 0;
 	CHECK_INT(write_one(1), 0);
 	nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL); /* the file system's clock ticks */
 	start(5, 0);
